@@ -1,0 +1,190 @@
+"""Overhead per no-op step: goalgraph beside plain asyncio and LangGraph with one node per step, in one run.
+
+    python benchmarks/overhead.py [--rounds 5] [--sizes chain:200 fan:500 layers:1000] [--scale]
+
+Each figure is the median over the rounds, with the lowest and highest beside it; the contenders take turns within a round, so that a
+drift of the machine's speed reaches all of them. Building the graph is counted on both sides.
+"""
+
+import argparse
+import asyncio
+import gc
+import operator
+import statistics
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated, Any
+
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langgraph.graph import END, START, StateGraph
+from typing_extensions import TypedDict
+
+from goalgraph import AgentStep, Limits, Plan, create_plan_agent, specialist
+
+Graph = dict[str, list[str]]
+
+
+def chain(count: int) -> Graph:
+    """One after the other."""
+    return {f"s{i}": [f"s{i - 1}"] if i else [] for i in range(count)}
+
+
+def fan(count: int) -> Graph:
+    """All at once after the first, then one that joins them."""
+    middle = [f"s{i}" for i in range(1, count - 1)]
+    return {"s0": [], **{step: ["s0"] for step in middle}, f"s{count - 1}": middle}
+
+
+def layers(count: int, depth: int = 10) -> Graph:
+    """Ten layers; each step needs three of the layer before."""
+    width = count // depth
+    return {
+        f"s{i}": [] if i < width else [f"s{(i // width - 1) * width + (i + shift) % width}" for shift in (0, 1, 2)]
+        for i in range(count)
+    }
+
+
+SHAPES: dict[str, Callable[[int], Graph]] = {"chain": chain, "fan": fan, "layers": layers}
+
+
+@specialist
+async def noop(task: Any, context: Any) -> int:
+    """Do nothing."""
+    return 1
+
+
+async def plain(graph: Graph, _saver: Any) -> None:
+    """Plain asyncio: a task per step."""
+    tasks: dict[str, asyncio.Task[int]] = {}
+
+    async def run(step: str) -> int:
+        for need in graph[step]:
+            await tasks[need]
+        return 1
+
+    async with asyncio.TaskGroup() as group:
+        for step in graph:
+            tasks[step] = group.create_task(run(step))
+
+
+class Outputs(TypedDict):
+    """State of the one-node-per-step graph."""
+
+    outputs: Annotated[dict[str, int], operator.or_]
+
+
+async def node_per_step(graph: Graph, saver: Any) -> None:
+    """LangGraph, one node per step."""
+    builder: Any = StateGraph(Outputs)
+
+    def node(step: str) -> Callable[[Outputs], Awaitable[dict[str, dict[str, int]]]]:
+        async def run(state: Outputs) -> dict[str, dict[str, int]]:
+            return {"outputs": {step: 1}}
+
+        return run
+
+    awaited = {need for needs in graph.values() for need in needs}
+    for step in graph:
+        builder.add_node(step, node(step))
+    for step, needs in graph.items():
+        builder.add_edge(needs if len(needs) > 1 else needs[0] if needs else START, step)
+        if step not in awaited:
+            builder.add_edge(step, END)
+    result = await builder.compile(checkpointer=saver).ainvoke({"outputs": {}}, _config())
+    if len(result["outputs"]) != len(graph):
+        raise RuntimeError("steps are missing")
+
+
+async def goalgraph(graph: Graph, saver: Any) -> None:
+    """This library."""
+    plan = Plan(steps=tuple(AgentStep(id=step, task="nothing", agent="noop", depends_on=needs) for step, needs in graph.items()))
+    agent = create_plan_agent(None, [noop], checkpointer=saver, limits=Limits(max_steps=10_000), synthesis="last_wins")
+    result = await agent.ainvoke({"goal": "nothing", "plan": plan}, _config())
+    if len(result["outcomes"]) != len(graph) or result["status"] != "complete":
+        raise RuntimeError("steps are missing")
+
+
+_threads = iter(range(10**9))
+
+
+def _config() -> Any:
+    return {"configurable": {"thread_id": str(next(_threads))}, "recursion_limit": 100_000}
+
+
+CONTENDERS = {"asyncio": plain, "node per step": node_per_step, "goalgraph": goalgraph}
+
+
+async def measure(graph: Graph, rounds: int, *, sqlite: bool, contenders: dict[str, Any]) -> dict[str, list[float]]:
+    """Seconds per round of each contender."""
+    took: dict[str, list[float]] = {name: [] for name in contenders}
+    for number in range(rounds + 1):
+        for name, contender in contenders.items():
+            with tempfile.TemporaryDirectory() as folder:
+                if sqlite:
+                    async with AsyncSqliteSaver.from_conn_string(str(Path(folder) / "run.sqlite")) as saver:
+                        await saver.setup()
+                        seconds = await timed(contender, graph, saver)
+                else:
+                    seconds = await timed(contender, graph, None)
+            if number:  # the first round warms up
+                took[name].append(seconds)
+    return took
+
+
+async def timed(contender: Any, graph: Graph, saver: Any) -> float:
+    """Seconds of one run."""
+    gc.collect()
+    begin = perf_counter()
+    await contender(graph, saver)
+    return perf_counter() - begin
+
+
+def shown(seconds: list[float], steps: int) -> str:
+    """Microseconds per step: median (lowest-highest)."""
+    each = [1e6 * one / steps for one in seconds]
+    return f"{statistics.median(each):6.0f} ({min(each):.0f}-{max(each):.0f})"
+
+
+def ratio(one: list[float], other: list[float]) -> str:
+    """Median of the rounds' ratios (lowest-highest)."""
+    ratios = [a / b for a, b in zip(one, other, strict=True)]
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+
+
+async def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--sizes", nargs="*", default=["chain:200", "fan:500", "layers:1000"])
+    parser.add_argument("--scale", action="store_true", help="500 steps against 4,000 as well")
+    args = parser.parse_args()
+    print("| plan | checkpointer | asyncio, us/step | node per step, us/step | goalgraph, us/step | ratio to node per step |")
+    print("|---|---|---|---|---|---|")
+    for size in args.sizes:
+        shape, _, count = size.partition(":")
+        graph = SHAPES[shape](int(count))
+        for sqlite in (False, True):
+            contenders = CONTENDERS if not sqlite else {k: v for k, v in CONTENDERS.items() if k != "asyncio"}
+            took = await measure(graph, args.rounds, sqlite=sqlite, contenders=contenders)
+            print(
+                f"| {shape} {count} | {'SQLite' if sqlite else 'none'} "
+                f"| {shown(took['asyncio'], len(graph)) if 'asyncio' in took else ''} "
+                f"| {shown(took['node per step'], len(graph))} | {shown(took['goalgraph'], len(graph))} "
+                f"| {ratio(took['goalgraph'], took['node per step'])} |",
+                flush=True,
+            )
+    if args.scale:
+        print("\n| plan | 500 steps, us/step | 4,000 steps, us/step | ratio per step |\n|---|---|---|---|")
+        for shape, make in SHAPES.items():
+            small, large = make(500), make(4000)
+            contenders = {"goalgraph": goalgraph}
+            few = (await measure(small, args.rounds, sqlite=False, contenders=contenders))["goalgraph"]
+            many = (await measure(large, args.rounds, sqlite=False, contenders=contenders))["goalgraph"]
+            per_step = ratio([one / 4000 for one in many], [one / 500 for one in few])
+            print(f"| {shape} | {shown(few, 500)} | {shown(many, 4000)} | {per_step} |", flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,120 @@
+"""The compiled graph that callers hold: LangGraph's own, with the engine's terms around each call."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from langchain_core.messages import BaseMessage, HumanMessage, convert_to_messages
+from langchain_core.runnables import RunnableConfig, ensure_config
+from langchain_core.tools import BaseTool, StructuredTool
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Command
+
+from goalgraph.errors import InvalidGoal
+from goalgraph.graph.loop import iterate
+from goalgraph.graph.nodes import Nodes
+from goalgraph.graph.run import Run
+from goalgraph.graph.savers import AnyLoopSaver
+from goalgraph.planner.documents import load_plan
+from goalgraph.planner.plan import Plan
+
+__all__ = ["PlanAgent"]
+
+_UNLIMITED = 2**31
+_SUPERSTEPS = 25
+_KNOWN = ("goal", "messages", "plan", "inputs")
+
+
+class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
+    """A compiled graph that plans and does goals.
+
+    Use it as any compiled graph: ``invoke``, ``ainvoke``, ``stream``, ``astream``, as a node of another graph, in a chain. Input is
+    ``{"goal": ...}`` or ``{"messages": [...]}``, with ``plan`` (a `Plan`, a mapping or a path) and ``inputs`` where wanted.
+    ``config["max_concurrency"]`` limits the steps that run at the same time.
+    """
+
+    def __init__(self, *, nodes_of: Nodes, **kwargs: Any) -> None:
+        """Called by `create_plan_agent` and by LangGraph's own ``copy``."""
+        saver = kwargs.get("checkpointer")
+        if isinstance(saver, BaseCheckpointSaver) and not isinstance(saver, AnyLoopSaver):
+            kwargs["checkpointer"] = AnyLoopSaver(cast("BaseCheckpointSaver[Any]", saver))
+        super().__init__(**kwargs)
+        self.nodes_of = nodes_of
+
+    async def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:  # type: ignore[override]  # noqa: A002
+        """Stream a run; see ``CompiledStateGraph.astream``.
+
+        Raises:
+            InvalidGoal: Neither a goal nor a plan is given.
+            InvalidPlan: The given plan has problems.
+            PlannerError: No plan could be made.
+        """
+        if input is not None and not isinstance(input, Command):
+            input = _complete(input)  # noqa: A001
+        run, config = self._prepared(config)
+        if kwargs.get("durability") is None and isinstance(self.checkpointer, BaseCheckpointSaver):
+            kwargs["durability"] = "sync"
+        async for part in super().astream(input, run.into(config), **kwargs):
+            yield part
+
+    def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:  # type: ignore[override]  # noqa: A002
+        """Stream a run from sync code; the same engine as `astream`, also inside a running event loop."""
+        return iterate(lambda: self.astream(input, config, **kwargs))
+
+    def as_tool(self, *args: Any, **kwargs: Any) -> BaseTool:
+        """Return a tool with the one argument ``goal`` that answers with the run's answer."""
+        name = kwargs.pop("name", None) or (self.name if self.name != "LangGraph" else None) or "plan_and_do"
+        about = kwargs.pop("description", None) or "Plans a goal in several steps, does them, and returns the answer."
+
+        def run(goal: str) -> str:
+            return str(self.invoke({"goal": goal})["answer"])
+
+        async def arun(goal: str) -> str:
+            return str((await self.ainvoke({"goal": goal}))["answer"])
+
+        return StructuredTool.from_function(run, arun, name=name, description=about, **kwargs)
+
+    def _prepared(self, config: RunnableConfig | None) -> tuple[Run, RunnableConfig]:
+        """Take the caller's limit for the steps; LangGraph's own tasks, which wait for each other, run without one."""
+        config = ensure_config(config)
+        limits = [self.nodes_of.execution.max_concurrency]
+        if config.get("max_concurrency"):
+            limits.append(config["max_concurrency"])
+            config["max_concurrency"] = _UNLIMITED
+        config["recursion_limit"] = max(config.get("recursion_limit") or 0, _SUPERSTEPS)
+        config["configurable"] = {
+            key: AnyLoopSaver(cast("BaseCheckpointSaver[Any]", value))
+            if isinstance(value, BaseCheckpointSaver) and not isinstance(value, AnyLoopSaver)
+            else value
+            for key, value in config.get("configurable", {}).items()
+        }
+        given = [limit for limit in limits if limit is not None]
+        return Run(self, self.nodes_of.registry.cards, min(given, default=None)), config
+
+
+def _complete(given: object) -> dict[str, Any]:
+    """Read a caller's input once, and leave nothing of an earlier goal of the thread in place."""
+    if isinstance(given, str):
+        given = {"goal": given}
+    if not isinstance(given, Mapping):
+        raise InvalidGoal(f"input is a {type(given).__name__}", hint='give {"goal": "..."}')
+    values = dict(cast("Mapping[str, object]", given))
+    if unknown := sorted(set(map(str, values)) - set(_KNOWN)):
+        raise InvalidGoal(f"unknown input: {', '.join(unknown)}", hint=f"there are: {', '.join(_KNOWN)}")
+    source = cast("Plan | Mapping[str, object] | str | Path | None", values.get("plan"))
+    plan = load_plan(source) if source is not None else None
+    messages = convert_to_messages(cast("list[BaseMessage]", values.get("messages") or []))
+    goal = values.get("goal")
+    if goal is None:
+        goal = next((one.text for one in reversed(messages) if isinstance(one, HumanMessage)), None)
+    if goal is None and plan is not None:
+        goal = plan.description or plan.name
+    if not isinstance(goal, str) or not (goal.strip() or plan is not None):
+        raise InvalidGoal(f"the goal is empty: {goal!r}", hint="say in words what is to be done")
+    inputs = values.get("inputs") or {}
+    if not isinstance(inputs, Mapping):
+        raise InvalidGoal(f"inputs is a {type(inputs).__name__}, not a mapping", hint="give names with values")
+    if not messages and goal:
+        messages = [HumanMessage(goal)]
+    return {"goal": goal, "messages": messages, "plan": plan, "inputs": dict(cast("Mapping[str, object]", inputs))}

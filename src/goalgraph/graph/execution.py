@@ -1,0 +1,164 @@
+"""Running one step: attempts, waits, fallbacks, timeouts; whatever happens becomes an `Outcome`."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import cast
+
+from langgraph.errors import GraphBubbleUp
+from pydantic import JsonValue
+from tenacity import AsyncRetrying, RetryError, retry_if_not_exception_type, stop_after_attempt, wait_exponential_jitter
+
+from goalgraph.planner.outcome import Outcome, StepError
+from goalgraph.planner.plan import Retry, Step
+from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json, as_result
+from goalgraph.specialists.specialist import Specialist, StepContext, StepResult, StepTask
+
+__all__ = ["Assignment", "idempotency_key", "perform"]
+
+_ONCE = Retry(max_attempts=1)
+_NOBODY = StepError(code="raised", message="no specialist to try")
+_MAX_MESSAGE = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """A step with all that its run needs."""
+
+    step: Step
+    task: StepTask
+    context: StepContext
+    chain: Sequence[Specialist]
+    """Who tries it, in this order."""
+    timeout: float | None
+    retry: Retry | None
+    handed_over: Callable[[Specialist], Awaitable[None]]
+    """Called before a fallback takes over."""
+
+
+async def perform(assignment: Assignment, started_at: str) -> Outcome:
+    """Do a step, with its retries and fallbacks.
+
+    Returns:
+        ``succeeded``, or ``failed`` with the last error. Interrupts and cancellation pass through as they are.
+    """
+    began = perf_counter()
+    attempts = 0
+    failures: list[str] = []
+    error = _NOBODY
+    for place, specialist in enumerate(assignment.chain):
+        if place:
+            await assignment.handed_over(specialist)
+        found, tried = await _attempts(assignment, specialist, attempts)
+        attempts += tried
+        if isinstance(found, StepError):
+            error = found
+            failures.append(f"{specialist.card.name} failed: {found.message}")
+            continue
+        result, output = found
+        return Outcome(
+            step=assignment.step.id,
+            status="succeeded",
+            output=output,
+            confidence=result.confidence,
+            specialist=specialist.card.name,
+            attempts=attempts,
+            started_at=started_at,
+            seconds=perf_counter() - began,
+            artifacts=result.artifacts,
+            degraded=(*failures, *result.degraded),
+        )
+    return Outcome(
+        step=assignment.step.id,
+        status="failed",
+        error=error,
+        specialist=assignment.chain[-1].card.name if assignment.chain else None,
+        attempts=attempts,
+        started_at=started_at,
+        seconds=perf_counter() - began,
+        degraded=tuple(failures[:-1]),
+    )
+
+
+def idempotency_key(thread: str, step: str, instruction: str, arguments: Mapping[str, JsonValue]) -> str:
+    """Key of a step's effect: the same whenever the step runs again on its thread with the same resolved input.
+
+    Returns:
+        32 hexadecimal digits.
+    """
+    resolved = json.dumps(arguments, sort_keys=True, ensure_ascii=False) if arguments else ""
+    # Lengths keep apart what would otherwise run together.
+    text = f"{len(thread)} {len(step)} {len(instruction)} {thread}{step}{instruction}{resolved}"
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+async def _attempts(
+    assignment: Assignment, specialist: Specialist, before: int
+) -> tuple[tuple[StepResult, JsonValue] | StepError, int]:
+    retry = assignment.retry or _ONCE
+    if retry.max_attempts == 1:
+        try:
+            return await _attempt(assignment, specialist, before + 1), 1
+        except Exception as error:
+            return _described(error, assignment.timeout), 1
+    tried = 0
+    try:
+        async for attempt in AsyncRetrying(
+            stop=stop_after_attempt(retry.max_attempts),
+            wait=wait_exponential_jitter(
+                initial=retry.initial_seconds,
+                max=retry.max_seconds,
+                exp_base=retry.factor,
+                jitter=min(1.0, retry.initial_seconds),
+            ),
+            retry=retry_if_not_exception_type((GraphBubbleUp, asyncio.CancelledError)),
+        ):
+            with attempt:
+                tried += 1
+                return await _attempt(assignment, specialist, before + tried), tried
+    except RetryError as error:
+        cause = error.last_attempt.exception()
+        return _described(cast(Exception, cause), assignment.timeout), tried
+    raise AssertionError("tenacity ended without a result or an error")
+
+
+async def _attempt(assignment: Assignment, specialist: Specialist, number: int) -> tuple[StepResult, JsonValue]:
+    context = assignment.context if number == 1 else replace(assignment.context, attempt=number)
+    if assignment.timeout is None:
+        returned = await specialist.run(assignment.task, context)
+    else:
+        deadline = asyncio.timeout(assignment.timeout)
+        try:
+            async with deadline:
+                returned = await specialist.run(assignment.task, context)
+        except TimeoutError as error:
+            if deadline.expired():
+                raise _TimedOut(f"no result after {assignment.timeout:g} s") from error
+            raise
+    result = as_result(returned)
+    if result.confidence is not None and not 0 <= result.confidence <= 1:
+        raise InvalidOutput(f"a confidence is from 0 to 1, found {result.confidence!r}")
+    return result, as_json(result.output)
+
+
+class _TimedOut(Exception):
+    """The step's own timeout, not one that the specialist raised."""
+
+
+def _described(error: Exception, timeout: float | None) -> StepError:
+    if isinstance(error, GraphBubbleUp):
+        raise error
+    codes: dict[type[Exception], str] = {
+        _TimedOut: "timeout",
+        InvalidOutput: "invalid_output",
+        OutputTooLarge: "output_too_large",
+    }
+    code = next((code for kind, code in codes.items() if isinstance(error, kind)), "raised")
+    name = type(error).__name__
+    said = " ".join(str(error).split())
+    message = said if code != "raised" else f"{name}: {said}" if said else name
+    message = as_json(message if len(message) <= _MAX_MESSAGE else message[: _MAX_MESSAGE - 3] + "...")
+    return StepError(code=code, message=cast(str, message), type="TimeoutError" if code == "timeout" else name)

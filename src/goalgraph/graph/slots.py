@@ -1,0 +1,53 @@
+"""Which of the steps that are ready may start: limits for the run and for each specialist, longest way to go first."""
+
+import heapq
+from collections.abc import Mapping
+
+__all__ = ["Slots"]
+
+
+class Slots:
+    """A priority queue of ready steps in front of a limited number of places; pure bookkeeping, no waiting."""
+
+    def __init__(self, total: int | None, each: Mapping[str, int], priority: Mapping[str, float]) -> None:
+        """Args: most steps at once in all, and by specialist; priority of each step, the highest first."""
+        self._free = total
+        self._each = dict(each)
+        self._priority = priority
+        self._queues: dict[str, list[tuple[float, int, str]]] = {}
+        self._arrivals = 0
+
+    @property
+    def limited(self) -> bool:
+        """Whether any step could ever have to wait for a place."""
+        return self._free is not None or bool(self._each)
+
+    def offer(self, step: str, specialist: str) -> None:
+        """Queue a step that is ready; steps of equal priority keep their order of arrival."""
+        self._arrivals += 1
+        entry = (-self._priority.get(step, 0.0), self._arrivals, step)
+        heapq.heappush(self._queues.setdefault(specialist, []), entry)
+
+    def take(self) -> str | None:
+        """Give a place to the best step that can have one, and return it; None where none can."""
+        if self._free == 0:
+            return None
+        open_queues = [
+            (queue[0], name) for name, queue in self._queues.items() if queue and self._each.get(name, 1) > 0
+        ]
+        if not open_queues:
+            return None
+        (_, _, step), name = min(open_queues)
+        heapq.heappop(self._queues[name])
+        if self._free is not None:
+            self._free -= 1
+        if name in self._each:
+            self._each[name] -= 1
+        return step
+
+    def release(self, specialist: str) -> None:
+        """Give back a place that `take` gave to a step of this specialist."""
+        if self._free is not None:
+            self._free += 1
+        if specialist in self._each:
+            self._each[specialist] += 1

@@ -1,0 +1,71 @@
+"""The channels of the graph."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from langchain_core.messages import AnyMessage
+from langgraph.channels import DeltaChannel
+from langgraph.graph.message import add_messages
+from pydantic import JsonValue
+from typing_extensions import TypedDict
+
+from goalgraph.graph.transitions import RunStatus
+from goalgraph.planner.outcome import Outcome, Usage
+from goalgraph.planner.plan import Plan
+
+__all__ = ["PlanInput", "PlanOutput", "PlanState", "StepSend"]
+
+
+def _merged(outcomes: Mapping[str, Outcome], writes: Sequence[Mapping[str, Outcome]]) -> dict[str, Outcome]:
+    """Fold steps' outcomes together; each step writes one, so their order does not matter."""
+    merged = dict(outcomes)
+    for write in writes:
+        merged.update(write)
+    return merged
+
+
+# Stored once, as the steps' own writes, and not again with every later superstep.
+Outcomes = Annotated[dict[str, Outcome], DeltaChannel(_merged, snapshot_frequency=10**9)]
+
+
+class PlanInput(TypedDict, total=False):
+    """What a caller gives: a goal, or messages the last of which is one; and, optionally, the plan itself."""
+
+    goal: str
+    messages: Annotated[list[AnyMessage], add_messages]
+    plan: Plan | None
+    inputs: dict[str, JsonValue]
+
+
+class PlanOutput(TypedDict, total=False):
+    """What a run gives."""
+
+    goal: str
+    answer: str
+    status: RunStatus
+    degraded: list[str]
+    """What is missing or weak, in words; empty where nothing is."""
+    plan: Plan
+    outcomes: Outcomes
+    usage: Usage
+    messages: Annotated[list[AnyMessage], add_messages]
+
+
+class PlanState(TypedDict, total=False):
+    """All channels."""
+
+    goal: str
+    messages: Annotated[list[AnyMessage], add_messages]
+    plan: Plan | None
+    inputs: dict[str, JsonValue]
+    outcomes: Outcomes
+    answer: str | None
+    status: RunStatus | None
+    degraded: list[str]
+    usage: Usage
+
+
+class StepSend(TypedDict):
+    """What is sent to a specialist's node: which step; the plan itself is not copied into every message."""
+
+    step: str

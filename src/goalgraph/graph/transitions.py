@@ -1,0 +1,99 @@
+"""The engine's decisions as pure functions of plan and outcomes."""
+
+from collections.abc import Collection, Mapping
+from typing import Literal, assert_never
+
+from goalgraph.planner.outcome import Outcome
+from goalgraph.planner.plan import Join, Plan
+
+__all__ = ["Next", "Readiness", "RunStatus", "decide", "degradations", "readiness", "run_status"]
+
+Readiness = Literal["wait", "run", "skip", "block"]
+"""What becomes of a step, by its dependencies: not known yet, run, or end as ``skipped`` or ``blocked`` without running."""
+
+Next = Literal["dispatch", "synthesize"]
+"""Where a run goes once a superstep of steps is over."""
+
+RunStatus = Literal["complete", "degraded", "failed", "halted"]
+
+
+def readiness(join: Join, needs: Collection[str], outcomes: Mapping[str, Outcome], optional: Collection[str]) -> Readiness:
+    """Decide what becomes of a step.
+
+    Args:
+        join: The step's rule.
+        needs: Ids it waits for.
+        outcomes: What is known so far.
+        optional: Ids of the plan's optional steps; their failure stops nobody.
+    """
+    known = [outcomes[need] for need in needs if need in outcomes]
+    missing = len(needs) - len(known)
+    passed = sum(1 for outcome in known if outcome.status == "succeeded" or _excused(outcome, optional))
+    if join == "any_success":
+        succeeded = any(outcome.status == "succeeded" for outcome in known)
+        if succeeded or not needs:
+            return "run"
+        return "wait" if missing else _stopped(known)
+    if join == "all_done":
+        return "wait" if missing else "run"
+    if join == "all_success":
+        if passed < len(known):
+            # A skipped dependency may yet be outweighed by a failed one, which is the stronger reason.
+            return _stopped(known) if not missing or _blocks(known, optional) else "wait"
+        return "wait" if missing else "run"
+    assert_never(join)
+
+
+def decide(plan: Plan, outcomes: Mapping[str, Outcome]) -> Next:
+    """Decide where the run goes: on with unfinished steps, or to the answer."""
+    return "synthesize" if all(step.id in outcomes for step in plan.steps) else "dispatch"
+
+
+def run_status(plan: Plan, outcomes: Mapping[str, Outcome], degraded: Collection[str]) -> RunStatus:
+    """Judge a finished run.
+
+    ``complete``: all that was to be done was done. ``degraded``: something is missing or weak, and ``degraded`` says what.
+    ``failed``: no step succeeded.
+    """
+    states = [outcomes[step.id].status for step in plan.steps if step.id in outcomes]
+    if "succeeded" not in states and any(state != "skipped" for state in states):
+        return "failed"
+    return "degraded" if degraded else "complete"
+
+
+def degradations(plan: Plan, outcomes: Mapping[str, Outcome]) -> tuple[str, ...]:
+    """Say, in plan order, what is missing from or weak in the work; empty where nothing is."""
+    reasons: list[str] = []
+    for step in plan.steps:
+        outcome = outcomes.get(step.id)
+        if outcome is None:
+            reasons.append(f"step {step.id!r} did not run")
+        elif outcome.status in ("failed", "blocked", "cancelled"):
+            because = f": {outcome.error.message}" if outcome.error else ""
+            reasons.append(f"step {step.id!r} {outcome.status}{because}")
+        else:
+            if (
+                step.min_confidence is not None
+                and outcome.status == "succeeded"
+                and outcome.confidence is not None
+                and outcome.confidence < step.min_confidence
+            ):
+                reasons.append(
+                    f"step {step.id!r} has confidence {outcome.confidence:g}, below the {step.min_confidence:g} asked for"
+                )
+            reasons.extend(f"step {step.id!r}: {reason}" for reason in outcome.degraded)
+    return tuple(reasons)
+
+
+def _excused(outcome: Outcome, optional: Collection[str]) -> bool:
+    return outcome.step in optional and outcome.status in ("failed", "blocked", "skipped")
+
+
+def _blocks(known: Collection[Outcome], optional: Collection[str]) -> bool:
+    return any(
+        outcome.status in ("failed", "blocked", "cancelled") and not _excused(outcome, optional) for outcome in known
+    )
+
+
+def _stopped(known: Collection[Outcome]) -> Readiness:
+    return "block" if any(outcome.status in ("failed", "blocked", "cancelled") for outcome in known) else "skip"

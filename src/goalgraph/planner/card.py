@@ -1,0 +1,19 @@
+"""What the planner knows of a specialist, without knowing the specialist."""
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["SpecialistCard"]
+
+
+class SpecialistCard(BaseModel):
+    """A specialist as the planner, the router and a reviewer see it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    description: str = ""
+    """What it does, for whom and from what, in a sentence or two; planners choose by it."""
+    capabilities: tuple[str, ...] = ()
+    """Short terms such as ``"research"``; a step may require them instead of naming a specialist."""
+    max_concurrency: int | None = None
+    """Steps of one run it works on at the same time; None: no limit of its own."""

@@ -1,0 +1,85 @@
+"""What a step came to: one stored record for each step of a run."""
+
+import json
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+__all__ = ["Artifact", "Outcome", "Status", "StepError", "Usage", "text_of"]
+
+Status = Literal["succeeded", "failed", "skipped", "blocked", "cancelled"]
+"""``blocked``: a dependency failed. ``skipped``: a condition said so. ``cancelled``: stopped on purpose."""
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StepError(_Stored):
+    """Why a step failed."""
+
+    code: str
+    """Stable: ``raised``, ``timeout``, ``invalid_output``, ``output_too_large``, ``invalid_input``, ``dependency``."""
+    message: str
+    """What happened, in a line."""
+    type: str = ""
+    """Class of the exception, where one was raised."""
+
+
+class Artifact(_Stored):
+    """A file that a step wrote."""
+
+    path: str
+    media_type: str = "application/octet-stream"
+    title: str = ""
+
+
+class Usage(_Stored):
+    """What models were asked for, in tokens and calls."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    calls: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            calls=self.calls + other.calls,
+        )
+
+
+class Outcome(_Stored):
+    """The result of a step; written once and never changed."""
+
+    step: str
+    status: Status
+    output: JsonValue = None
+    """Plain JSON, normalised and capped."""
+    confidence: Annotated[float, Field(ge=0, le=1)] | None = None
+    """The specialist's own, from 0 to 1; None where it gave none."""
+    error: StepError | None = None
+    specialist: str | None = None
+    """Who did it; a fallback's name where the first choice failed."""
+    attempts: int = 0
+    usage: Usage = Usage()
+    started_at: str | None = None
+    """ISO 8601, UTC: when its dependencies were done and it had its slot."""
+    seconds: float = 0.0
+    """From ``started_at`` to the end, waits between attempts included."""
+    artifacts: tuple[Artifact, ...] = ()
+    degraded: tuple[str, ...] = ()
+    """Why the outcome is less than was asked for; empty where it is not."""
+
+
+def text_of(output: JsonValue) -> str:
+    """Give an output as text: text as it is, the text field of an object that has one, else compact JSON."""
+    if isinstance(output, str):
+        return output
+    if output is None:
+        return ""
+    if isinstance(output, dict):
+        for key in ("markdown", "text", "answer", "summary"):
+            if isinstance(found := output.get(key), str) and found:
+                return found
+    return json.dumps(output, ensure_ascii=False)

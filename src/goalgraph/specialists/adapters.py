@@ -1,0 +1,133 @@
+"""Runnables, chat models, compiled graphs and tools as specialists."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.runnables import Runnable
+
+from goalgraph.errors import InvalidSpecialist
+from goalgraph.planner.card import SpecialistCard
+from goalgraph.specialists.briefing import brief
+from goalgraph.specialists.function import specialist
+from goalgraph.specialists.specialist import Specialist, StepContext, StepTask
+
+__all__ = ["RunnableSpecialist", "as_specialist"]
+
+
+class RunnableSpecialist:
+    """A LangChain Runnable that does steps.
+
+    It is given what its input schema asks for: messages (chat models, agents), the step's own input by name, the whole brief as
+    text for the one field that is left, or plain text.
+    """
+
+    def __init__(self, runnable: Runnable[Any, Any], card: SpecialistCard) -> None:
+        self.card = card
+        self._runnable = runnable
+        self._fields = _input_fields(runnable)
+
+    def __repr__(self) -> str:
+        return f"<specialist {self.card.name!r}>"
+
+    async def run(self, task: StepTask, context: StepContext) -> object:
+        """Invoke the Runnable; streaming, callbacks and interrupts pass through."""
+        returned: object = await self._runnable.ainvoke(self._input(brief(task, context), task))
+        return _answer(returned)
+
+    def _input(self, text: str, task: StepTask) -> object:
+        if isinstance(self._runnable, BaseChatModel):
+            system = [SystemMessage(self.card.description)] if self.card.description else []
+            return [*system, HumanMessage(text)]
+        if not self._fields:
+            return text
+        if "messages" in self._fields:
+            return {**_known(task, self._fields), "messages": [HumanMessage(text)]}
+        known = _known(task, self._fields)
+        free = [name for name in self._fields if name not in known]
+        preferred = [name for name in ("goal", "input", "question", "query", "text", "task", "instruction") if name in free]
+        for name in (preferred or free)[:1]:
+            known[name] = text
+        return known
+
+
+def as_specialist(
+    one: object,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    capabilities: Sequence[str] = (),
+    max_concurrency: int | None = None,
+) -> Specialist:
+    """Make a specialist of a function, a chat model, a compiled graph, a tool, or any other Runnable.
+
+    Args:
+        one: What does the work.
+        name: Its own name where absent; a Runnable without one needs it.
+        description: What planners choose by.
+        capabilities: Terms that a step may require.
+        max_concurrency: Most steps of one run at the same time.
+
+    Raises:
+        InvalidSpecialist: It is none of these, or has no name.
+    """
+    if isinstance(one, Specialist):
+        return one
+    if isinstance(one, Runnable):
+        runnable = cast("Runnable[Any, Any]", one)
+        own = name if name is not None else _own_name(runnable)
+        if not own:
+            raise InvalidSpecialist(
+                f"a {type(one).__name__} has no name of its own", hint="as_specialist(it, name=..., description=...)"
+            )
+        about = description if description is not None else str(getattr(one, "description", None) or "")
+        return RunnableSpecialist(
+            runnable,
+            SpecialistCard(
+                name=own, description=about, capabilities=tuple(capabilities), max_concurrency=max_concurrency
+            ),
+        )
+    if callable(one):
+        return specialist(
+            name=name, description=description, capabilities=capabilities, max_concurrency=max_concurrency
+        )(cast("Callable[..., object]", one))
+    raise InvalidSpecialist(
+        f"a {type(one).__name__} is no specialist", hint="give a function, a Runnable, or an object with card and run()"
+    )
+
+
+def _own_name(runnable: Runnable[Any, Any]) -> str | None:
+    own: object = getattr(runnable, "name", None)
+    return own if isinstance(own, str) and own != "LangGraph" else None
+
+
+def _input_fields(runnable: Runnable[Any, Any]) -> tuple[str, ...]:
+    """Names of the fields of a Runnable's input; empty where it takes no object."""
+    if isinstance(runnable, BaseChatModel):
+        return ()
+    try:
+        schema: dict[str, Any] = runnable.get_input_jsonschema()
+    except (TypeError, ValueError, NotImplementedError, AttributeError):
+        return ()
+    if "$ref" in schema:
+        schema = schema.get("$defs", {}).get(str(schema["$ref"]).rpartition("/")[2], {})
+    return tuple(schema.get("properties", {}))
+
+
+def _known(task: StepTask, fields: Sequence[str]) -> dict[str, object]:
+    return {name: value for name, value in task.input.items() if name in fields}
+
+
+def _answer(returned: object) -> object:
+    """The last message of an agent's state, the answer of a goalgraph, or the whole value."""
+    if isinstance(returned, dict):
+        state = cast("dict[str, object]", returned)
+        if "answer" in state and "outcomes" in state:
+            return state["answer"]
+        if "structured_response" in state:
+            return state["structured_response"]
+        messages = state.get("messages")
+        if isinstance(messages, list) and messages and isinstance(messages[-1], BaseMessage):
+            return messages[-1].text
+    return returned

@@ -1,0 +1,132 @@
+"""Functions as specialists: `@specialist` for sync and async ones, with one parameter or two."""
+
+import asyncio
+import contextvars
+import inspect
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar, cast, overload
+
+from goalgraph.errors import InvalidSpecialist
+from goalgraph.planner.card import SpecialistCard
+from goalgraph.specialists.briefing import brief
+from goalgraph.specialists.specialist import StepContext, StepTask
+
+__all__ = ["FunctionSpecialist", "in_thread", "specialist"]
+
+T = TypeVar("T")
+Function = Callable[..., object]
+
+
+class FunctionSpecialist:
+    """A function that does steps; it can still be called as the function it was."""
+
+    def __init__(self, function: Function, card: SpecialistCard) -> None:
+        parameters = [
+            parameter
+            for parameter in inspect.signature(function).parameters.values()
+            if parameter.default is parameter.empty and parameter.kind not in (parameter.VAR_KEYWORD, parameter.KEYWORD_ONLY)
+        ]
+        if not 1 <= len(parameters) <= 2:
+            raise InvalidSpecialist(
+                f"specialist {card.name!r} takes {len(parameters)} parameters",
+                hint="write it as f(task, context), or as f(text)",
+            )
+        self._function = function
+        self._takes_text = len(parameters) == 1 and parameters[0].kind is not inspect.Parameter.VAR_POSITIONAL
+        self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+            getattr(function, "__call__", None)  # noqa: B004
+        )
+        self.card = card
+        self.__doc__ = function.__doc__
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        return self._function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<specialist {self.card.name!r}>"
+
+    async def run(self, task: StepTask, context: StepContext) -> object:
+        """Call the function; a sync one in a thread of its own, so that it may block."""
+        arguments = (brief(task, context),) if self._takes_text else (task, context)
+        returned = self._function(*arguments) if self._is_async else await in_thread(self._function, *arguments)
+        return await returned if inspect.isawaitable(returned) else returned
+
+
+@overload
+def specialist(function: Function, /) -> FunctionSpecialist: ...
+@overload
+def specialist(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    capabilities: Sequence[str] = (),
+    max_concurrency: int | None = None,
+) -> Callable[[Function], FunctionSpecialist]: ...
+def specialist(
+    function: Function | None = None,
+    /,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    capabilities: Sequence[str] = (),
+    max_concurrency: int | None = None,
+) -> FunctionSpecialist | Callable[[Function], FunctionSpecialist]:
+    """Make a specialist of a function.
+
+    Args:
+        function: ``f(task, context)``, or ``f(text)``, which gets the instruction with its dependencies' outputs as text; sync
+            or async. It returns a `StepResult`, text, a message, or anything that becomes JSON.
+        name: The function's own where absent.
+        description: What planners choose by; the function's docstring where absent.
+        capabilities: Terms that a step may require.
+        max_concurrency: Most steps of one run at the same time.
+
+    Raises:
+        InvalidSpecialist: The function takes neither one parameter nor two.
+    """
+
+    def wrap(wrapped: Function) -> FunctionSpecialist:
+        return FunctionSpecialist(
+            wrapped,
+            SpecialistCard(
+                name=name if name is not None else getattr(wrapped, "__name__", type(wrapped).__name__),
+                description=description if description is not None else inspect.getdoc(wrapped) or "",
+                capabilities=tuple(capabilities),
+                max_concurrency=max_concurrency,
+            ),
+        )
+
+    return wrap if function is None else wrap(function)
+
+
+async def in_thread(function: Callable[..., T], *arguments: object) -> T:
+    """Run a blocking function in a daemon thread of its own.
+
+    Unlike a pool's thread, one that hangs past its step's timeout neither takes a place from others nor holds up the end of
+    the process.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if future.cancelled():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(cast(T, result))
+
+    def work() -> None:
+        result: T | None = None
+        failure: BaseException | None = None
+        try:
+            result = context.run(function, *arguments)
+        except BaseException as error:  # noqa: BLE001
+            failure = RuntimeError(f"stopped iterating: {error!r}") if isinstance(error, StopIteration) else error
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, result, failure)
+
+    threading.Thread(target=work, name=f"specialist {getattr(function, '__name__', '')}", daemon=True).start()
+    return await future

@@ -1,0 +1,99 @@
+"""The specialists of an agent, by name."""
+
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from typing import cast
+
+from goalgraph.errors import InvalidSpecialist, UnknownSpecialist
+from goalgraph.planner.card import SpecialistCard
+from goalgraph.specialists.adapters import as_specialist
+from goalgraph.specialists.specialist import Specialist
+
+__all__ = ["SpecialistRegistry"]
+
+_SEPARATORS = (":", "|")
+_MAX_NAME = 128
+_LOOK_ALIKES = str.maketrans("аеорсухіјѕοακν", "aeopcyxijsoakv")
+"""Cyrillic and Greek letters that print like Latin ones."""
+
+
+class SpecialistRegistry:
+    """Specialists by unique name, in the order of their registration."""
+
+    def __init__(self, specialists: Iterable[object] = ()) -> None:
+        """Register each of them; see `as_specialist` for what is accepted."""
+        self._by_name: dict[str, Specialist] = {}
+        for one in specialists:
+            self.register(one)
+
+    def register(self, one: object) -> Specialist:
+        """Add a specialist.
+
+        Raises:
+            InvalidSpecialist: Its name is blank, taken, looks like a taken one, or cannot name a node.
+        """
+        found = one if isinstance(one, Specialist) else as_specialist(one)
+        name = cast(object, found.card.name)
+        if not isinstance(name, str) or not name.strip():
+            raise InvalidSpecialist(f"a specialist's name is blank: {name!r}", hint="give it a name")
+        if name != name.strip() or len(name) > _MAX_NAME or not name.isprintable():
+            raise InvalidSpecialist(
+                f"specialist name {name[:_MAX_NAME]!r} has outer spaces, unprintable characters, or more than {_MAX_NAME}",
+                hint="use a short, plain name",
+            )
+        if any(mark in name for mark in _SEPARATORS):
+            raise InvalidSpecialist(f"specialist name {name!r} has ':' or '|'", hint="LangGraph reserves them")
+        for taken in self._by_name:
+            if _skeleton(taken) == _skeleton(name):
+                problem = "is taken" if taken == name else f"looks like {taken!r}"
+                raise InvalidSpecialist(f"specialist name {name!r} {problem}", hint="names must be unique")
+        self._by_name[name] = found
+        return found
+
+    def unregister(self, name: str) -> Specialist:
+        """Take a specialist out and return it.
+
+        Raises:
+            UnknownSpecialist: There is none of that name.
+        """
+        found = self.get(name)
+        del self._by_name[name]
+        return found
+
+    def get(self, name: str) -> Specialist:
+        """Return the specialist of that name.
+
+        Raises:
+            UnknownSpecialist: There is none.
+        """
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise UnknownSpecialist(
+                f"no specialist is called {name!r}", hint=f"there are: {', '.join(self._by_name) or 'none'}"
+            ) from None
+
+    def copy(self) -> "SpecialistRegistry":
+        """Return a registry that later changes to this one do not reach."""
+        fresh = SpecialistRegistry()
+        fresh._by_name = dict(self._by_name)
+        return fresh
+
+    @property
+    def cards(self) -> tuple[SpecialistCard, ...]:
+        """What planners and routers know of the specialists."""
+        return tuple(one.card for one in self._by_name.values())
+
+    def __iter__(self) -> Iterator[Specialist]:
+        return iter(tuple(self._by_name.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
+
+def _skeleton(name: str) -> str:
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return folded.translate(_LOOK_ALIKES)

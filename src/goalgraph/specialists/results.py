@@ -1,0 +1,114 @@
+"""From what a specialist returned to plain, capped JSON that every store keeps unchanged."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import cast
+
+from langchain_core.messages import BaseMessage
+from pydantic import JsonValue
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from goalgraph.specialists.specialist import StepResult
+
+__all__ = ["InvalidOutput", "OutputTooLarge", "as_json", "as_result"]
+
+MAX_CHARACTERS = 5_000_000
+"""Largest output that is kept, counted in characters of all its texts, keys and numbers."""
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_MAX_DEPTH = 100
+_INT64 = 2**63
+
+
+class InvalidOutput(TypeError):
+    """An output that cannot become JSON."""
+
+
+class OutputTooLarge(ValueError):
+    """An output past the cap."""
+
+
+def as_result(returned: object) -> StepResult:
+    """Read what a specialist returned: a result as it is, a message by its text, anything else as the output."""
+    if isinstance(returned, StepResult):
+        return returned
+    if isinstance(returned, BaseMessage):
+        return StepResult(output=returned.text)
+    return StepResult.model_construct(output=returned)
+
+
+def as_json(value: object, *, max_characters: int = MAX_CHARACTERS) -> JsonValue:
+    """Turn a value into JSON that SQLite, PostgreSQL and msgpack all keep unchanged.
+
+    NUL and lone surrogates become U+FFFD, NaN and infinities null, integers past 64 bit their digits as text; dataclasses,
+    pydantic models, dates, paths, sets and tuples what pydantic makes of them.
+
+    Raises:
+        InvalidOutput: The value, or something in it, has no JSON form, or is nested deeper than 100.
+        OutputTooLarge: More characters than allowed.
+    """
+    return _Cleaner(max_characters).clean(value, 0)
+
+
+class _Cleaner:
+    def __init__(self, budget: int) -> None:
+        self._cap = self._left = budget
+
+    def _spend(self, characters: int) -> None:
+        self._left -= characters
+        if self._left < 0:
+            raise OutputTooLarge(
+                f"the output has more than {self._cap} characters; write it to a file and return its path"
+            )
+
+    def clean(self, value: object, depth: int) -> JsonValue:
+        if value is None or isinstance(value, bool):
+            self._spend(4)
+            return value
+        if isinstance(value, str):
+            self._spend(len(value))
+            return _UNSTORABLE.sub("\ufffd", value) if _UNSTORABLE.search(value) else str(value)
+        if isinstance(value, int):
+            self._spend(8)
+            return int(value) if -_INT64 <= value < _INT64 else self.clean(_digits(value), depth)
+        if isinstance(value, float):
+            self._spend(8)
+            return float(value) if math.isfinite(value) else None
+        if depth >= _MAX_DEPTH:
+            raise InvalidOutput(f"the output is nested deeper than {_MAX_DEPTH} levels, or contains itself")
+        if isinstance(value, Mapping):
+            return self._mapping(cast("Mapping[object, object]", value), depth)
+        if isinstance(value, (list, tuple)):
+            self._spend(1)
+            return [self.clean(item, depth + 1) for item in cast("list[object]", value)]
+        return self.clean(_converted(value), depth + 1)
+
+    def _mapping(self, value: "Mapping[object, object]", depth: int) -> dict[str, JsonValue]:
+        cleaned: dict[str, JsonValue] = {}
+        for key, item in value.items():
+            name = key if isinstance(key, str) else _converted(key)
+            if not isinstance(name, (str, int, float)):
+                raise InvalidOutput(f"a key of the output is a {type(key).__name__}; use text")
+            cleaned[cast(str, self.clean(str(name), depth))] = self.clean(item, depth + 1)
+        return cleaned
+
+
+def _digits(value: int) -> str:
+    try:
+        return str(value)
+    except ValueError:
+        return hex(value)
+
+
+def _converted(value: object) -> object:
+    if isinstance(value, (str, int, float)) or value is None:
+        return value
+    try:
+        if isinstance(value, BaseMessage):
+            return value.text
+        return cast(object, to_jsonable_python(value, inf_nan_mode="constants", bytes_mode="utf8"))
+    except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
+        raise InvalidOutput(
+            f"the output holds a {type(value).__name__}, which has no JSON form; return text, numbers, lists and dicts"
+        ) from error
