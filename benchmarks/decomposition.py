@@ -111,6 +111,11 @@ def offline(gold: GoldPlan) -> Shape:
     )
 
 
+def offline_alone(gold: GoldPlan) -> Shape:
+    """Plan with the offline planner and one specialist who takes everything, so that no clause is merged or refused."""
+    return offline(gold.model_copy(update={"tools": ()}))
+
+
 def whole(gold: GoldPlan) -> Shape:
     """Baseline: the goal as one step."""
     return Shape(texts=(gold.goal,), edges=frozenset())
@@ -122,7 +127,12 @@ def sentence_chain(gold: GoldPlan) -> Shape:
     return Shape(texts=texts, edges=frozenset((number - 1, number) for number in range(1, len(texts))))
 
 
-METHODS: dict[str, Callable[[GoldPlan], Shape]] = {"offline": offline, "one step": whole, "sentence chain": sentence_chain}
+METHODS: dict[str, Callable[[GoldPlan], Shape]] = {
+    "offline": offline,
+    "offline, 1 card": offline_alone,
+    "one step": whole,
+    "sentence chain": sentence_chain,
+}
 
 
 def token_f1(left: str, right: str) -> float:
@@ -209,17 +219,23 @@ def _prf(counts: tuple[int, int, int]) -> str:
 
 def _print(title: str, rows: Sequence[tuple[str, Counts]]) -> None:
     print(f"\n{title} ({rows[0][1].plans} plans)")
-    print(f"  {'':15} {'steps P/R/F1':>17}   {'edges P/R/F1':>17}   {'closure P/R/F1':>17}   same size  mean size error  refused")
+    print(
+        f"  {'':15} {'steps P/R/F1':>17}   {'edges P/R/F1':>17}   {'closure P/R/F1':>17}   same size  mean size error  refused"
+    )
     for name, counts in rows:
         figures = "   ".join(map(_prf, (counts.steps, counts.edges, counts.closure)))
-        print(f"  {name:15} {figures}   {counts.same_size / counts.plans:9.2f}  {counts.size_error / counts.plans:15.2f}  {counts.refused:7}")
+        print(
+            f"  {name:15} {figures}   {counts.same_size / counts.plans:9.2f}  {counts.size_error / counts.plans:15.2f}  {counts.refused:7}"
+        )
 
 
 def main() -> None:
     """Read the file, run every method on every plan, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", type=Path, help="JSON lines of goals with their plans")
-    parser.add_argument("--threshold", type=float, default=0.3, help="token F1 from which steps may match (default %(default)s)")
+    parser.add_argument(
+        "--threshold", type=float, default=0.3, help="token F1 from which steps may match (default %(default)s)"
+    )
     arguments = parser.parse_args()
     with arguments.path.open(encoding="utf-8") as lines:
         plans = [GoldPlan.model_validate(json.loads(line)) for line in lines if line.strip()]

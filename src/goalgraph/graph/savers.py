@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -38,6 +39,7 @@ class AnyLoopSaver(BaseCheckpointSaver[Any]):
         self.inner = inner.with_allowlist(_ALLOWED)
         super().__init__(serde=self.inner.serde)
         self._sync_only = False
+        self._thread = ThreadPoolExecutor(1, "goalgraph-saver")  # one, so that writes keep their order
 
     @property
     def config_specs(self) -> list[Any]:
@@ -162,7 +164,7 @@ class AnyLoopSaver(BaseCheckpointSaver[Any]):
                 return await native()
             except NotImplementedError:
                 self._sync_only = True
-        return await asyncio.to_thread(blocking)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, blocking)
 
 
 async def _awaited(native: Callable[[], Awaitable[T]]) -> T:

@@ -34,8 +34,8 @@ class Answer:
 def read_answer(message: "BaseMessage", *, name: str, keys: Collection[str]) -> Answer | PlanProblem:
     """Find the object that was asked for: in a tool call, or in the text, fenced or between prose.
 
-    The reason for stopping counts before the content: JSON that is whole by chance is not taken from an answer that was cut. An
-    object that stands there twice is taken once.
+    The reason for stopping counts before the content: JSON that is whole by chance is not taken from an answer that was
+    cut. An object that stands there twice is taken once.
 
     Args:
         message: The raw answer.
@@ -51,7 +51,7 @@ def read_answer(message: "BaseMessage", *, name: str, keys: Collection[str]) -> 
     called = _called(message, name)
     if isinstance(called, PlanProblem):
         return called
-    found = called if called else list(_objects(message.text, keys))
+    found = called or list(_objects(message.text, keys))
     if not found:
         return _problem("not_json", "expected one JSON object " + _with(keys) + ", found none that can be read")
     if any(other != found[0] for other in found[1:]):

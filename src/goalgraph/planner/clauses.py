@@ -84,7 +84,9 @@ _INSIDE = re.compile(
 _RELATIVE = re.compile(r"\b(?:who|that|which|to)\s+([a-z]+)\b", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\s,&]+")
 _PURPOSE = re.compile(r"\bto\s+([a-z]+)", re.IGNORECASE)
-_DEFINITE = re.compile(r"\b(?:the|this|these|those|that)\s+(?!following\b)\w+\b(?:\s+\w+\b)?(?!\s+" + COVER + ")", re.IGNORECASE)
+_DEFINITE = re.compile(
+    r"\b(?:the|this|these|those|that)\s+(?!following\b)\w+\b(?:\s+\w+\b)?(?!\s+" + COVER + ")", re.IGNORECASE
+)
 _REACH = 200
 """How far back, in characters, a clause is searched for what a verb may belong to."""
 _EDGE = " \t\r\n\f\v,;:.!、，；。：-–—"
@@ -121,13 +123,17 @@ def _pieces(text: str, mask: str, sentence: Sentence, number: int) -> Iterator[_
                 opening = mask[lead.at : joint.start()]
                 link = lead.link
                 if link == "none" and _SUBORDINATE.match(opening):
-                    link = "then" if _AFTERWARDS.match(opening) else "condition" if opening[:2].lower() == "if" else "none"
+                    link = (
+                        "then" if _AFTERWARDS.match(opening) else "condition" if opening[:2].lower() == "if" else "none"
+                    )
                 lead, verb, settled = replace(lead, link=link, ask=begun.ask), found, True
                 role = "soft" if begun.ask == "want" else "work"
             continue
         if not _divides(mask, start, lead.at, joint, begun, found, question=question):
             continue
-        yield _Piece(start=start, end=joint.start(), lead=lead, verb=verb, sentence=number, role=role, question=question)
+        yield _Piece(
+            start=start, end=joint.start(), lead=lead, verb=verb, sentence=number, role=role, question=question
+        )
         start, lead, verb, role = joint.end(), begun, found, "work"
         if "→" in joint.group() or "->" in joint.group():
             lead = replace(lead, link="then")
@@ -145,8 +151,10 @@ def _pieces(text: str, mask: str, sentence: Sentence, number: int) -> Iterator[_
 
 
 def _role(text: str, mask: str, sentence: Sentence, lead: Lead, verb: Verb, *, question: bool) -> str:
-    strong = verb.strength >= 2 or (verb.strength == 1 and verb.word in VERBS) or (
-        verb.word in AMBIGUOUS and text[verb.at : verb.at + 1].isupper()
+    strong = (
+        verb.strength >= 2
+        or (verb.strength == 1 and verb.word in VERBS)
+        or (verb.word in AMBIGUOUS and text[verb.at : verb.at + 1].isupper())
     )
     first = mask[lead.at : lead.at + 12].lower()
     if first.startswith(("do not ", "don't ", "don’t ")) or (
@@ -193,13 +201,14 @@ def _accepted(mask: str, sentence: Sentence, at: int, *, gerunds: bool) -> Seque
     return kept[::-1]
 
 
-def _divides(
-    mask: str, start: int, at: int, joint: re.Match[str], lead: Lead, verb: Verb, *, question: bool
-) -> bool:
+def _divides(mask: str, start: int, at: int, joint: re.Match[str], lead: Lead, verb: Verb, *, question: bool) -> bool:
     """Whether a joint ends a clause that is already complete."""
     symbol = joint.group().strip().lower()
     if symbol in (";", "；", "→", "->"):
-        return any(map(str.isalnum, mask[joint.end() : joint.end() + _REACH])) or COVER in mask[joint.end() : joint.end() + _REACH]
+        return (
+            any(map(str.isalnum, mask[joint.end() : joint.end() + _REACH]))
+            or COVER in mask[joint.end() : joint.end() + _REACH]
+        )
     if symbol in (":", "–", "—") or verb.word in CONSTRAINT_VERBS:
         return False
     if not verb.word and lead.ask == "plain":
@@ -256,7 +265,7 @@ def _grouped(text: str, mask: str, pieces: Sequence[_Piece]) -> Sequence[list[_P
         elif not works:
             role = "after" if has_work else "work"
         if has_work and role != "after":
-            group = []
+            group = list[_Piece]()
             groups.append(group)
         group.append(replace(piece, role=role))
     if len(groups) > 1 and not any(held.role == "work" for held in groups[-1]):
@@ -274,7 +283,9 @@ def _soft_role(text: str, mask: str, piece: _Piece, following: _Piece | None, *,
     if following.role != "work" or following.lead.link != "none" or COVER in mask[piece.start : piece.end]:
         return "work"
     shared = set(stems(text[piece.start : piece.end])) & set(stems(text[following.start : following.end]))
-    named_again = any(shared & set(stems(found.group())) for found in _DEFINITE.finditer(mask, following.start, following.end))
+    named_again = any(
+        shared & set(stems(found.group())) for found in _DEFINITE.finditer(mask, following.start, following.end)
+    )
     wrap_up = SYNONYMS.get(stem(following.verb.word)) in ("~write", "~visualize")
     return "before" if shared and not named_again and not wrap_up else "work"
 

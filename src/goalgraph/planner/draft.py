@@ -67,7 +67,7 @@ class Draft:
     """A draft as far as it can be read."""
 
     plan: Plan
-    """Every step with a usable id; stand-ins take the place of its unreadable fields, so that the graph can be checked."""
+    """Every step with a usable id; a stand-in takes the place of each unreadable field, to check the graph by."""
     problems: tuple[PlanProblem, ...]
     """All that could not be read. A plan with problems must not run."""
 

@@ -45,25 +45,23 @@ _MARK = re.compile(
 )
 _STEP_MARK = re.compile(r"(?:step|task)\s+\d{1,3}\s*[:.)\-]\s*", re.IGNORECASE)
 _GREETING = re.compile(r"(?:hi|hello|hey|greetings)(?:\s+(?:there|all|team|everyone))?\s*[,!.]\s*", re.IGNORECASE)
-_LINKS: tuple[tuple[Link, re.Pattern[str]], ...] = tuple(
-    (link, re.compile(pattern, re.IGNORECASE))
-    for link, pattern in (
-        (
-            "then",
-            r"(?:and\s+)?(?:then|after\s+(?:that|this|which|doing\s+(?:so|that|this))|afterwards?|thereafter|subsequently"
-            r"|following\s+(?:that|this)|from\s+there"
-            r"|(?:once|when)\s+(?:that(?:['’]s|\s+is)?|this\s+is|it(?:['’]s|\s+is)|you(?:['’]re|\s+are))?\s*"
-            r"(?:done|finished|complete|completed|ready))\b(?!\s+of\b)[,:]?",
-        ),
-        ("last", r"(?:and\s+)?(?:finally|lastly|in\s+the\s+end|at\s+the\s+end|to\s+conclude|in\s+conclusion)\b,?"),
-        (
-            "also",
-            r"(?:and\s+)?(?:also|additionally|in\s+addition(?!\s+to\b)|moreover|furthermore|separately|meanwhile"
-            r"|in\s+parallel|at\s+the\s+same\s+time|on\s+top\s+of\s+that|independently|as\s+well)\b,?|(?:besides|plus),",
-        ),
-        ("none", r"(?:first\s+of\s+all|to\s+(?:start|begin)(?:\s+with)?|initially|firstly)\b,?"),
-    )
+_LINK_WORDS: tuple[tuple[Link, str], ...] = (
+    (
+        "then",
+        r"(?:and\s+)?(?:then|after\s+(?:that|this|which|doing\s+(?:so|that|this))|afterwards?|thereafter|subsequently"
+        r"|following\s+(?:that|this)|from\s+there"
+        r"|(?:once|when)\s+(?:that(?:['’]s|\s+is)?|this\s+is|it(?:['’]s|\s+is)|you(?:['’]re|\s+are))?\s*"
+        r"(?:done|finished|complete|completed|ready))\b(?!\s+of\b)[,:]?",
+    ),
+    ("last", r"(?:and\s+)?(?:finally|lastly|in\s+the\s+end|at\s+the\s+end|to\s+conclude|in\s+conclusion)\b,?"),
+    (
+        "also",
+        r"(?:and\s+)?(?:also|additionally|in\s+addition(?!\s+to\b)|moreover|furthermore|separately|meanwhile"
+        r"|in\s+parallel|at\s+the\s+same\s+time|on\s+top\s+of\s+that|independently|as\s+well)\b,?|(?:besides|plus),",
+    ),
+    ("none", r"(?:first\s+of\s+all|to\s+(?:start|begin)(?:\s+with)?|initially|firstly)\b,?"),
 )
+_LINKS = tuple((link, re.compile(pattern, re.IGNORECASE)) for link, pattern in _LINK_WORDS)
 _ORDINALS: dict[str, Link] = {
     "first": "none",
     "now": "none",
@@ -99,7 +97,8 @@ _WANT = re.compile(
     re.IGNORECASE,
 )
 _NEED = re.compile(
-    rf"{_SUBJECT}\s+(?:need|want|require|like(?=\s+(?:a|an|the|some|to\s+have)\b))\b(?!\s+to\b(?!\s+have))", re.IGNORECASE
+    rf"{_SUBJECT}\s+(?:need|want|require|like(?=\s+(?:a|an|the|some|to\s+have)\b))\b(?!\s+to\b(?!\s+have))",
+    re.IGNORECASE,
 )
 _INFINITIVE = re.compile(r"to\s+(?=[a-z])", re.IGNORECASE)
 _GAP = re.compile(r"[\s,]*")
@@ -184,7 +183,9 @@ def read_verb(mask: str, at: int, end: int, *, gerunds: bool = False) -> Verb:
     """
     none = Verb(word="", at=at, end=at, strength=0)
     found = _WORD.match(mask, at, end)
-    while found and len(found.group()) > 4 and found.group().lower().endswith("ly") and found.group().lower() not in VERBS:
+    while (
+        found and len(found.group()) > 4 and found.group().lower().endswith("ly") and found.group().lower() not in VERBS
+    ):
         found = _WORD.match(mask, _after_gap(mask, found.end(), end), end)
     if not found:
         return none

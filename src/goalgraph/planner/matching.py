@@ -6,14 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from goalgraph.planner.card import SpecialistCard
-from goalgraph.planner.vocabulary import SYNONYMS, stem, stems
+from goalgraph.planner.vocabulary import SYNONYMS, stem, stemmed, stems
 
 __all__ = ["CardIndex"]
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_")
-_GENERAL = frozenset(map(stem, "general generalist generic anything everything assistant versatile worker llm chatbot agent".split()))
+_GENERAL = stemmed("general generalist generic anything everything assistant versatile worker llm chatbot agent")
 # Said of nearly every specialist, so that it tells none from another.
-_BARE = frozenset(map(stem, "tool task use used specialist agent work step specific given user capability name type list".split()))
+_BARE = stemmed("tool task use used specialist agent work step specific given user capability name type list")
 _NAME, _CAPABILITY, _DESCRIPTION = 1.5, 2.0, 1.0
 _VERB = 1.5
 _SYNONYM = 0.5

@@ -35,6 +35,8 @@ _MAX_INPUT_TOKENS = 20_000
 _MAX_DRAFT_CHARACTERS = 60_000
 """A longer draft is not sent back for repair; its problems are."""
 
+_NOBODY = PlanProblem(code="no_specialists", message="there are no specialists", hint="register at least one")
+
 _MAX_PROBLEMS = 50
 """More problems are counted, not listed, in a repair."""
 
@@ -75,6 +77,8 @@ class ModelDecomposer:
         """
         if not request.goal.strip():
             raise InvalidGoal("the goal is empty", hint="say in words what is to be reached")
+        if not request.cards:
+            raise PlannerInvalid((_NOBODY,), attempts=0)
         system, user = _prompts(request, model_name(self._model))
         schema = draft_schema(request.cards)
         last: PlannerError | None = None

@@ -9,21 +9,22 @@ from goalgraph.errors import InvalidGoal
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.clauses import Clause, split_clauses
 from goalgraph.planner.decomposer import PlanRequest
-from goalgraph.planner.linking import PREPOSITION, Needs, link_clauses
+from goalgraph.planner.linking import Needs, link_clauses
 from goalgraph.planner.matching import CardIndex
+from goalgraph.planner.phrases import PREPOSITION
 from goalgraph.planner.plan import AgentStep, Plan
 from goalgraph.planner.protected import cleaned
 from goalgraph.planner.questions import lookups
 from goalgraph.planner.validation import checked
-from goalgraph.planner.vocabulary import SYNONYMS, content, stem
+from goalgraph.planner.vocabulary import SYNONYMS, content, stem, stemmed
 
 __all__ = ["OfflineDecomposer"]
 
-_TASK_LENGTH = 20_000
-"""The longest task a step may hold, in characters."""
+_TASK_LENGTH = 19_000
+"""The longest text that one field of a step is given, in characters; the schema allows 20,000."""
 _ID_LENGTH = 48
 _ID_WORDS = 4
-_REFINES = frozenset(map(stem, "identify find determine detect highlight spot list extract show".split()))
+_REFINES = stemmed("identify find determine detect highlight spot list extract show")
 """Verbs that, after an analysis, say what it is to bring to light."""
 _OPENS = frozenset({"import", "load", "open", "read"})
 """Verbs for what whoever does the next piece of work does anyway."""
@@ -67,7 +68,10 @@ def plan_offline(request: PlanRequest) -> Plan:
     needs = _unit_needs(units, link_clauses(clauses))
     steps = _steps(units, needs, clauses, index, goal, max_steps=request.policy.max_steps)
     plan = Plan(
-        name=" ".join(goal.split())[:80], description=goal.strip()[:_TASK_LENGTH], inputs=dict(request.inputs), steps=steps
+        name=" ".join(goal.split())[:80],
+        description=goal.strip()[:_TASK_LENGTH],
+        inputs=dict(request.inputs),
+        steps=steps,
     )
     return checked(plan, request.policy, request.cards, source="the offline planner's plan")
 
@@ -79,7 +83,7 @@ def _units(clauses: Sequence[Clause], index: CardIndex, goal: str, *, max_steps:
             raise _nobody(index.cards)
         fitting = [index.generalist] * len(clauses)
     units: list[_Unit] = []
-    for number, (clause, card) in enumerate(zip(clauses, fitting, strict=True)):
+    for number, card in enumerate(fitting):
         taker = index.generalist if card is None else card
         previous = units[-1] if units else None
         if previous is not None and _belongs(previous, clauses, number, taker):
@@ -108,10 +112,7 @@ def _belongs(unit: _Unit, clauses: Sequence[Clause], number: int, taker: int | N
         taker == unit.card
         and before.sentence == clause.sentence
         and clause.link == "none"
-        and (
-            before.verb in _OPENS
-            or (SYNONYMS.get(stem(before.verb)) == "~analyze" and stem(clause.verb) in _REFINES)
-        )
+        and (before.verb in _OPENS or (SYNONYMS.get(stem(before.verb)) == "~analyze" and stem(clause.verb) in _REFINES))
     )
 
 
@@ -146,7 +147,7 @@ def _unit_needs(units: Sequence[_Unit], found: Sequence[Needs]) -> list[list[int
         inside = found[unit.first : unit.last + 1]
         data = {home[held] for need in inside for held in need.data} - {number}
         order = {home[held] for need in inside for held in need.order} - {number} - data
-        reached = frozenset().union(*(reach[held] for held in data | order))
+        reached = frozenset[int]().union(*(reach[held] for held in data | order))
         kept = data | (order - reached)
         needs.append(sorted(kept))
         reach.append(reached | kept)
@@ -168,17 +169,18 @@ def _steps(
     steps: list[AgentStep] = []
     for unit, need in zip(units, needs, strict=True):
         text = _text(unit, clauses, goal)
-        whole = unit.first == unit.last and clauses[unit.first].question
+        asked = lookups(text) if unit.first == unit.last and clauses[unit.first].question else ()
         inner: list[str] = []
-        asked = lookups(text) if whole else ()
-        for task in asked if len(asked) <= room else ():
-            card = index.best(task, "find")
-            inner.append(_new_id(Clause(text=task, start=0, end=0, verb="find", body=task.partition(", to answer")[0][8:]), taken))
+        for subject in asked if len(asked) <= room else ():
+            task = f"Look up {subject}"
+            card = index.best(task, "look")
+            inner.append(_new_id(Clause(text=task, start=0, end=0, verb="look_up", body=subject), taken))
             steps.append(
                 AgentStep(
                     id=inner[-1],
                     task=task,
-                    agent=index.cards[unit.card or 0 if card is None else card].name,
+                    constraints=tuple(f"Needed to answer: {part}" for part in _parts(text)),
+                    agent=index.cards[(unit.card or 0) if card is None else card].name,
                     depends_on=tuple(ids[held] for held in need),
                 )
             )

@@ -24,10 +24,10 @@ _COMPARED = re.compile(
 
 
 def lookups(question: str) -> tuple[str, ...]:
-    """Return the tasks that find what a composite question compares; empty where the question is a simple one."""
+    """Return the things that a composite question sets against each other; empty where the question is a simple one."""
     text = question[:1000].strip()
     opened = text[:1].lower() + text[1:]
     found = _CHOICE.match(opened) or _BOTH.match(text) or _RATIO.search(text) or _COMPARED.match(text)
     if found is None:
         return ()
-    return tuple(f"Look up {found[side].strip()}, to answer: {question.strip()}" for side in ("a", "b"))
+    return found["a"].strip(), found["b"].strip()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from goalgraph.planner.protected import COVER
 from goalgraph.planner.vocabulary import VERBS
@@ -23,7 +24,8 @@ class Sentence:
 
 
 _LIST_MARK = re.compile(
-    r"[ \t]*(?:[-*•‣◦–—+]\s|\(?\d{1,3}[.)]\s|\(?[a-zA-Z][.)]\s|#{1,6}\s|(?:step|task)\s+\d{1,3}\s*[:.)\-])", re.IGNORECASE
+    r"[ \t]*(?:[-*•‣◦–—+]\s|\(?\d{1,3}[.)]\s|\(?[a-zA-Z][.)]\s|#{1,6}\s|(?:step|task)\s+\d{1,3}\s*[:.)\-])",
+    re.IGNORECASE,
 )
 _INLINE_MARK = re.compile(r"(?<![^\s:;,.])(?:\((\d{1,2})\)|(\d{1,2})[.)])\s+(?=[^\W\d_])")
 _END = re.compile(rf"(?<![.!?])[.!?]+[\"'”’)\]{COVER}]*(?=\s)|[。！？]+")
@@ -38,7 +40,11 @@ def sentences(text: str, mask: str) -> Iterator[Sentence]:
         mask: The same, as `cover` gives it.
     """
     for start, end, item in _blocks(text, mask):
-        cuts = [found.end() for found in _END.finditer(mask, start, end) if not _LIST_MARK.fullmatch(mask[start : found.end() + 1])]
+        cuts = [
+            found.end()
+            for found in _END.finditer(mask, start, end)
+            if not _LIST_MARK.fullmatch(mask[start : found.end() + 1])
+        ]
         for first, last in zip([start, *cuts], [*cuts, end], strict=True):
             if any(map(str.isalnum, text[first:last])):
                 yield Sentence(
@@ -87,5 +93,5 @@ def _inline_items(text: str, mask: str, start: int, end: int, item: bool) -> Ite
         yield start, end, item
         return
     edges = [start, *(mark for mark in marks if mark > start), end]
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         yield first, last, item or first in marks

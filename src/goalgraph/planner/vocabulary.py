@@ -13,6 +13,7 @@ __all__ = [
     "base_of_gerund",
     "content",
     "stem",
+    "stemmed",
     "stems",
 ]
 
@@ -167,9 +168,12 @@ def stem(word: str) -> str:
     return word[:-1] + "i" if len(word) > 3 and word.endswith("y") else word
 
 
-SYNONYMS: dict[str, str] = {
-    stem(word): f"~{group.split(maxsplit=1)[0]}" for group in _GROUPS for word in group.split()
-}
+def stemmed(text: str) -> frozenset[str]:
+    """Return the stems of words that are set apart by white space."""
+    return frozenset(stem(word) for word in text.split())
+
+
+SYNONYMS: dict[str, str] = {stem(word): f"~{group.split(maxsplit=1)[0]}" for group in _GROUPS for word in group.split()}
 """The stem of a work word to the name of its group of synonyms; names start with ``~``, stems never do."""
 
 

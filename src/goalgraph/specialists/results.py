@@ -35,7 +35,7 @@ def as_result(returned: object) -> StepResult:
         return returned
     if isinstance(returned, BaseMessage):
         return StepResult(output=returned.text)
-    return StepResult.model_construct(output=returned)
+    return StepResult(output=returned)
 
 
 def as_json(value: object, *, max_characters: int = MAX_CHARACTERS) -> JsonValue:

@@ -66,7 +66,7 @@ def analyse(paths: Sequence[tuple[Path, str]], request: Request) -> Analysis:
     if request.findings and len(chosen) < request.findings:
         lacking.append(f"asked for {request.findings} findings, the data holds {len(chosen)}")
     unclear = [finding.title for finding in chosen if finding.kind == "flat"]
-    if unclear:
+    if unclear and "trend" in request.topics:
         lacking.append(f"of the findings, {len(unclear)} only say that there is no clear trend")
     kinds = {finding.kind for finding in chosen}
     return Analysis(
@@ -118,6 +118,7 @@ def _over_time(table: Table, series: Sequence[Series], request: Request, wanted:
         return
     names = mentioned({item.column for item in series} | {item.group for item in series if item.group}, request.text)
     focus = frozenset(item.key for item in series if (item.group or item.column) in names)
+    wanted = len(focus) if focus and request.findings is None else wanted
     family = family_of(series)
     ranked = rank(family, wanted, focus)
     told = [describe(item, family, table.name) for item in ranked]

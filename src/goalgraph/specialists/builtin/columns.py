@@ -142,6 +142,8 @@ def _type_name(column: "pl.Series", name: str, roles: Roles) -> str:
 def _is_measure(column: "pl.Series") -> bool:
     if not column.dtype.is_numeric() or column.drop_nulls().n_unique() < 2:
         return False
+    if re.fullmatch(r"lat(?:itude)?|lon(?:g|gitude)?|lng", column.name, re.IGNORECASE):
+        return False
     named_id = re.search(r"(?:^|_)(?:id|key|code|index|zip|postcode|number|nr|no)$|^unnamed|^$", column.name, re.IGNORECASE)
     counts_rows = column.dtype.is_integer() and len(column) > 2 and bool((column.diff().drop_nulls() == 1).all())
     return not (named_id and column.dtype.is_integer()) and not (counts_rows and not column.null_count())
@@ -162,6 +164,8 @@ def _moments(column: "pl.Series") -> "tuple[pl.Series, bool] | None":
 
     if column.dtype == pl.Date or isinstance(column.dtype, pl.Datetime):
         return column.cast(pl.Datetime("us")), False
+    if column.dtype.is_float() and (column.drop_nulls() % 1 == 0).all():
+        column = column.cast(pl.Int64, strict=False)
     if column.dtype.is_integer():
         present = column.drop_nulls()
         named = re.search(r"year|yr|jahr|ann[eé]e|año", column.name, re.IGNORECASE) is not None

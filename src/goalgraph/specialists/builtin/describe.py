@@ -10,7 +10,7 @@ from goalgraph.specialists.builtin.moves import Move, extremes, turning_points
 from goalgraph.specialists.builtin.series import Series
 from goalgraph.specialists.builtin.stories import Story, tell
 from goalgraph.specialists.builtin.trends import Family, Ranked
-from goalgraph.specialists.builtin.wording import date_text, iso, join_words, number, percent, points
+from goalgraph.specialists.builtin.wording import date_text, iso, join_words, number, percent
 
 __all__ = ["describe", "drivers", "season_finding"]
 
@@ -36,6 +36,7 @@ def describe(ranked: Ranked, family: Family, file: str) -> Finding:
         figures=figures,
         score=ranked.score,
         group=series.group,
+        brief=_brief(story, figures, parts),
     )
 
 
@@ -194,6 +195,8 @@ def _setting(story: Story, family: Family) -> Figures:
     fall = _total_fall(total)
     if story.kind == "growth" and fall is not None:
         figures["while_total_fell"] = _move(total, fall) | {
+            "from_text": date_text(total.dates[fall.start], total.step),
+            "to_text": date_text(total.dates[fall.end], total.step),
             "own_change": rounded(values[fall.end] - values[fall.start]),
             "own_change_pct": _pct(story.series, values[fall.start], values[fall.end]),
         }
@@ -250,22 +253,22 @@ def _course(story: Story) -> Sequence[str]:
     if story.kind == "growth" or story.fall.start == story.fall.end:
         steady = "steadily" if story.line.r2 >= 0.9 else "with interruptions" if story.line.r2 >= 0.6 else "unevenly"
         top, bottom = extremes(values)
-        ends = "" if top in (0, len(values) - 1) else f" Its peak was {value(top)} in {at(top)}."
-        ends += "" if bottom in (0, len(values) - 1) else f" Its low was {value(bottom)} in {at(bottom)}."
+        ends = "" if top in (0, len(values) - 1) else f" Its peak was {value(top)} ({at(top)})."
+        ends += "" if bottom in (0, len(values) - 1) else f" Its low was {value(bottom)} ({at(bottom)})."
         moved = f"moving {steady} (R² of a line {story.line.r2:.2f}, {_per_year(story)}{unit} a year)."
         return [f"{net}{rate}, {moved}{ends}"]
     if story.kind == "rise_and_fall":
         top, base = story.rise.end, story.rise.start
         return [
             f"It climbed from {value(base)} ({at(base)}) to a peak of {value(top)} ({at(top)}), "
-            f"{_signed(series, values[base], values[top])}, and stood at {value(-1)} in {at(-1)}, "
+            f"{_signed(series, values[base], values[top])}, and stood at {value(-1)} at the end ({at(-1)}), "
             f"{_signed(series, values[top], values[-1])} from that peak.",
             f"{net}.",
         ]
     high, low = story.fall.start, story.fall.end
     text = [f"It fell from {value(high)} ({at(high)}) to {value(low)} ({at(low)}), {_signed(series, values[high], values[low])}."]
     if low < len(values) - 1:
-        back = f"At the end, in {at(-1)}, it stood at {value(-1)}"
+        back = f"At the end ({at(-1)}) it stood at {value(-1)}"
         if story.regained is not None:
             above = values[-1] - values[high]
             side = "above" if above >= 0 else "below"
@@ -300,15 +303,39 @@ def _setting_text(story: Story, figures: Figures, family: Family) -> str:
     text: list[str] = []
     first, last = figures["share_of_total_first_pct"], figures["share_of_total_last_pct"]
     if isinstance(first, float) and isinstance(last, float) and abs(last - first) >= 1:
-        text.append(f"Its share of {figures['total']} went from {first:.1f}% to {last:.1f}% ({points((last - first) / 100)}).")
+        text.append(f"Its share of {figures['total']} went from {first:.1f}% to {last:.1f}%.")
     fell = figures.get("while_total_fell")
     own = fell.get("own_change_pct") if isinstance(fell, dict) else None
     if isinstance(fell, dict) and isinstance(own, float) and isinstance(fell["change_pct"], float) and own > 0:
         text.append(
             f"It grew by {own:.1f}% even while {figures['total']} fell by {abs(fell['change_pct']):.1f}% "
-            f"({fell['from_date']} to {fell['to_date']})."
+            f"({fell['from_text']} to {fell['to_text']})."
         )
     return " ".join(text)
+
+
+def _brief(story: Story, figures: Figures, parts: Sequence[Figures]) -> str:
+    """Put the movement into one sentence for a reader in a hurry."""
+    series, values, unit = story.series, story.series.values, _unit(story.series)
+    text = _title(story)
+    if story.kind == "growth" or story.leg == Move(start=0, end=len(values) - 1):
+        text += f", from {number(values[0])} to {number(values[-1])}{unit}"
+    elif story.fall.start < story.fall.end and story.kind != "rise_and_fall":
+        text += f" ({number(values[story.fall.start])} to {number(values[story.fall.end])}{unit})"
+    if story.kind == "shock_and_recovery":
+        gap = values[-1] - values[story.fall.start]
+        when = date_text(series.dates[-1], series.step)
+        text += f"; in {when} it stood {number(abs(gap))}{unit} {'above' if gap >= 0 else 'below'} its earlier peak"
+    elif story.kind == "partial_recovery":
+        text += f": {percent(story.recovered)} of the loss was won back"
+    with_it = [str(part["name"]) for part in parts if _share(part) >= 20][:3]
+    if with_it:
+        text += f", with {join_words(with_it)} driving the {'rise' if story.kind in ('growth', 'rise_and_fall') else 'fall'}"
+    fell = figures.get("while_total_fell")
+    own = fell.get("own_change_pct") if isinstance(fell, dict) else None
+    if isinstance(own, float) and own > 0:
+        text += f", and grew even while {figures['total']} fell"
+    return f"{text}."
 
 
 def _caution(story: Story) -> str:

@@ -25,6 +25,8 @@ class Finding:
     """Rank order; comparable within one table only."""
     group: str | None = None
     """Value of the group column that it is about, in a long table."""
+    brief: str = ""
+    """The finding in one sentence, where the title alone says too little."""
 
     def as_json(self, rank: int) -> dict[str, JsonValue]:
         """Return it as JSON, with its place in the ranking, from 1."""
@@ -32,6 +34,7 @@ class Finding:
             "rank": rank,
             "title": self.title,
             "detail": self.detail,
+            "brief": self.brief or f"{self.title}.",
             "kind": self.kind,
             "file": self.file,
             "columns": list(self.columns),
@@ -58,6 +61,7 @@ def read_findings(output: JsonValue) -> tuple[Finding, ...]:
                 columns=tuple(str(name) for name in columns) if isinstance(columns, list) else (),
                 figures=cast("dict[str, JsonValue]", figures) if isinstance(figures, dict) else {},
                 group=group if isinstance(group, str) else None,
+                brief=str(item.get("brief") or ""),
             )
         )
     return tuple(found)

@@ -22,6 +22,12 @@ _INTENSIVE = re.compile(
     r"latitude|longitude)(?![a-z])|%",
     re.IGNORECASE,
 )
+_FLOW = re.compile(
+    r"(?<![a-z])(?:sales?|sold|revenue|turnover|amount|total|sum|counts?|quantity|qty|units|costs?|spend\w*|volume|profit|loss|"
+    r"orders?|visits?|clicks|views|deaths|births|cases|net_generation|generation|production|produced|consumption|payments?|income|"
+    r"expenses?|emissions?|passengers|tickets|incidents|hours|downloads|shipments?)(?![a-z])",
+    re.IGNORECASE,
+)
 _DAYS: dict[Step, float] = {"hour": 1 / 24, "day": 1, "week": 7, "month": 30.44, "quarter": 91.3, "year": 365.25}
 _TRUNCATE = {"day": "1d", "week": "1w", "month": "1mo", "quarter": "1q", "year": "1y"}
 
@@ -78,7 +84,7 @@ def is_intensive(column: str) -> bool:
 def build_series(table: Table, roles: Roles, unit: str = "") -> tuple[Series, ...]:
     """Make the series of a table; empty where it has no time, no measure, or fewer than three points in time.
 
-    Rows of one moment are summed, or averaged where the column's name says that a sum makes no sense. Fine steps over
+    Rows of one moment are averaged, or summed where the column's name says that it holds amounts. Fine steps over
     long spans are averaged into coarser ones, and a pattern that repeats each year is taken out by yearly means.
     """
     import polars as pl
@@ -132,7 +138,7 @@ def _series(
     low, q1, q3 = values.min(), values.quantile(0.25, "linear"), values.quantile(0.75, "linear")
     made = ""
     if part["__when"].n_unique() < part.height:
-        mean = is_intensive(measure) or (isinstance(low, float) and low < 0)
+        mean = is_intensive(measure) or not _FLOW.search(measure)
         how = pl.col(measure).mean() if mean else pl.col(measure).sum()
         part = part.group_by("__when").agg(how)
         made = "means of the rows of each date" if mean else "sums of the rows of each date"
@@ -151,6 +157,9 @@ def _series(
     if len(points) < 3:
         return None
     name = words(measure)
+    if made.endswith("of each date"):
+        name = f"Mean {name.lower()}" if made.startswith("means") else f"Total {name.lower()}"
+        single = False
     return Series(
         label=name if group is None else group if single else f"{name} ({group})",
         column=measure,
@@ -168,7 +177,8 @@ def _series(
 
 def _total(groups: list[Series]) -> Iterator[Series]:
     """Add the groups of a long table up, where a sum makes sense and every group has every date."""
-    if len(groups) < 2 or is_intensive(groups[0].column) or any(item.season for item in groups):
+    means = any(item.season or item.made.startswith("means") for item in groups)
+    if len(groups) < 2 or is_intensive(groups[0].column) or means:
         return
     first = groups[0]
     if any(item.dates != first.dates or not item.ratio or item.step != first.step for item in groups):
