@@ -2,8 +2,8 @@
 
     python benchmarks/overhead.py [--rounds 5] [--sizes chain:200 fan:500 layers:1000] [--scale]
 
-Each figure is the median over the rounds, with the lowest and highest beside it; the contenders take turns within a round, so that a
-drift of the machine's speed reaches all of them. Building the graph is counted on both sides.
+Each figure is the median over the rounds, with the lowest and highest beside it; the contenders take turns within a
+round, so that a drift of the machine's speed reaches all of them. Building the graph is counted on both sides.
 """
 
 import argparse
@@ -99,7 +99,9 @@ async def node_per_step(graph: Graph, saver: Any) -> None:
 
 async def goalgraph(graph: Graph, saver: Any) -> None:
     """This library."""
-    plan = Plan(steps=tuple(AgentStep(id=step, task="nothing", agent="noop", depends_on=needs) for step, needs in graph.items()))
+    plan = Plan(
+        steps=tuple(AgentStep(id=step, task="nothing", agent="noop", depends_on=needs) for step, needs in graph.items())
+    )
     agent = create_plan_agent(None, [noop], checkpointer=saver, limits=Limits(max_steps=10_000), synthesis="last_wins")
     result = await agent.ainvoke({"goal": "nothing", "plan": plan}, _config())
     if len(result["outcomes"]) != len(graph) or result["status"] != "complete":
@@ -160,7 +162,10 @@ async def main() -> None:
     parser.add_argument("--sizes", nargs="*", default=["chain:200", "fan:500", "layers:1000"])
     parser.add_argument("--scale", action="store_true", help="500 steps against 4,000 as well")
     args = parser.parse_args()
-    print("| plan | checkpointer | asyncio, us/step | node per step, us/step | goalgraph, us/step | ratio to node per step |")
+    print(
+        "| plan | checkpointer | asyncio, us/step | node per step, us/step | goalgraph, us/step | ratio to node per
+        step |"
+    )
     print("|---|---|---|---|---|---|")
     for size in args.sizes:
         shape, _, count = size.partition(":")

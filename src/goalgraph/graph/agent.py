@@ -29,20 +29,19 @@ _KNOWN = ("goal", "messages", "plan", "inputs")
 class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
     """A compiled graph that plans and does goals.
 
-    Use it as any compiled graph: ``invoke``, ``ainvoke``, ``stream``, ``astream``, as a node of another graph, in a chain. Input is
-    ``{"goal": ...}`` or ``{"messages": [...]}``, with ``plan`` (a `Plan`, a mapping or a path) and ``inputs`` where wanted.
+    Use it as any compiled graph: ``invoke``, ``ainvoke``, ``stream``, ``astream``, as a node of another graph, in a
+    chain. Input is ``{"goal": ...}`` or ``{"messages": [...]}``, with ``plan`` (a `Plan`, a mapping or a path) and
+    ``inputs`` where wanted.
     ``config["max_concurrency"]`` limits the steps that run at the same time.
     """
 
     def __init__(self, *, nodes_of: Nodes, **kwargs: Any) -> None:
         """Called by `create_plan_agent` and by LangGraph's own ``copy``."""
-        saver = kwargs.get("checkpointer")
-        if isinstance(saver, BaseCheckpointSaver) and not isinstance(saver, AnyLoopSaver):
-            kwargs["checkpointer"] = AnyLoopSaver(cast("BaseCheckpointSaver[Any]", saver))
+        kwargs["checkpointer"] = _for_any_loop(kwargs.get("checkpointer"))
         super().__init__(**kwargs)
         self.nodes_of = nodes_of
 
-    async def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:  # type: ignore[override]  # noqa: A002
+    async def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:
         """Stream a run; see ``CompiledStateGraph.astream``.
 
         Raises:
@@ -50,16 +49,23 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
             InvalidPlan: The given plan has problems.
             PlannerError: No plan could be made.
         """
-        if input is not None and not isinstance(input, Command):
-            input = _complete(input)  # noqa: A001
+        given: Any = _complete(input)
         run, config = self._prepared(config)
-        if kwargs.get("durability") is None and isinstance(self.checkpointer, BaseCheckpointSaver):
+        if kwargs.get("durability") is None and isinstance(vars(self)["checkpointer"], AnyLoopSaver):
             kwargs["durability"] = "sync"
-        async for part in super().astream(input, run.into(config), **kwargs):
+        graph: Any = super()  # whose overloads know each of the keyword arguments by name
+        async for part in graph.astream(given, run.into(config), **kwargs):
             yield part
 
-    def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:  # type: ignore[override]  # noqa: A002
-        """Stream a run from sync code; the same engine as `astream`, also inside a running event loop."""
+    def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:
+        """Stream a run from sync code; the same engine as `astream`, also inside a running event loop.
+
+        Raises:
+            asyncio.InvalidStateError: The checkpointer is an async one that belongs to the very loop this call blocks.
+        """
+        saver: Any = vars(self)["checkpointer"]
+        if isinstance(saver, AnyLoopSaver):
+            saver.check_caller()
         return iterate(lambda: self.astream(input, config, **kwargs))
 
     def as_tool(self, *args: Any, **kwargs: Any) -> BaseTool:
@@ -67,11 +73,13 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         name = kwargs.pop("name", None) or (self.name if self.name != "LangGraph" else None) or "plan_and_do"
         about = kwargs.pop("description", None) or "Plans a goal in several steps, does them, and returns the answer."
 
+        graph: Any = self
+
         def run(goal: str) -> str:
-            return str(self.invoke({"goal": goal})["answer"])
+            return str(graph.invoke({"goal": goal})["answer"])
 
         async def arun(goal: str) -> str:
-            return str((await self.ainvoke({"goal": goal}))["answer"])
+            return str((await graph.ainvoke({"goal": goal}))["answer"])
 
         return StructuredTool.from_function(run, arun, name=name, description=about, **kwargs)
 
@@ -79,22 +87,29 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         """Take the caller's limit for the steps; LangGraph's own tasks, which wait for each other, run without one."""
         config = ensure_config(config)
         limits = [self.nodes_of.execution.max_concurrency]
-        if config.get("max_concurrency"):
-            limits.append(config["max_concurrency"])
+        if (limit := config.get("max_concurrency")) is not None:
+            limits.append(limit)
             config["max_concurrency"] = _UNLIMITED
         config["recursion_limit"] = max(config.get("recursion_limit") or 0, _SUPERSTEPS)
-        config["configurable"] = {
-            key: AnyLoopSaver(cast("BaseCheckpointSaver[Any]", value))
-            if isinstance(value, BaseCheckpointSaver) and not isinstance(value, AnyLoopSaver)
-            else value
-            for key, value in config.get("configurable", {}).items()
-        }
+        config["configurable"] = {key: _for_any_loop(value) for key, value in config.get("configurable", {}).items()}
         given = [limit for limit in limits if limit is not None]
         return Run(self, self.nodes_of.registry.cards, min(given, default=None)), config
 
 
-def _complete(given: object) -> dict[str, Any]:
-    """Read a caller's input once, and leave nothing of an earlier goal of the thread in place."""
+def _for_any_loop(value: Any) -> Any:
+    """Wrap a checkpointer; anything else stays as it is."""
+    if isinstance(value, BaseCheckpointSaver) and not isinstance(value, AnyLoopSaver):
+        return AnyLoopSaver(cast("Any", value))
+    return value
+
+
+def _complete(given: object) -> object:
+    """Read a caller's input once, and leave nothing of an earlier goal of the thread in place.
+
+    A resume, which is None or a `Command`, passes as it is.
+    """
+    if given is None or isinstance(given, Command):
+        return cast("object", given)
     if isinstance(given, str):
         given = {"goal": given}
     if not isinstance(given, Mapping):
@@ -112,7 +127,7 @@ def _complete(given: object) -> dict[str, Any]:
         goal = plan.description or plan.name
     if not isinstance(goal, str) or not (goal.strip() or plan is not None):
         raise InvalidGoal(f"the goal is empty: {goal!r}", hint="say in words what is to be done")
-    inputs = values.get("inputs") or {}
+    inputs: object = values.get("inputs") or {}
     if not isinstance(inputs, Mapping):
         raise InvalidGoal(f"inputs is a {type(inputs).__name__}, not a mapping", hint="give names with values")
     if not messages and goal:

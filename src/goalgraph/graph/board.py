@@ -1,7 +1,7 @@
 """What the tasks of one superstep know of each other: who is done, who may start, who can no longer.
 
-All steps of a plan are sent at once; each one's task waits here for its turn. Everything happens in one event loop, between
-awaits, so there are no locks; the work of a whole run is linear in steps and dependencies.
+All steps of a plan are sent at once; each one's task waits here for its turn. Everything happens in one event loop,
+between awaits, so there are no locks; the work of a whole run is linear in steps and dependencies.
 """
 
 import asyncio
@@ -19,7 +19,8 @@ from goalgraph.planner.plan import Plan, Step
 __all__ = ["Board", "PlanIndex", "Verdict"]
 
 Verdict = Literal["run", "park"] | Outcome
-"""What a waiting task is told: run, end without an outcome (something it needs waits for a human), or this outcome as it is."""
+"""What a waiting task is told: run, end without an outcome (something it needs waits for a human), or this outcome
+as it is."""
 
 
 @dataclass(frozen=True, slots=True)

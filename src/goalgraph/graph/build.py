@@ -45,15 +45,17 @@ def create_plan_agent(
     """Create an agent: a compiled LangGraph graph that plans a goal, does the plan, and answers.
 
     Args:
-        model: Plans (and, unless ``synthesis`` says otherwise, nothing else): ``"provider:name"``, a chat model, or None for the
-            rule-based `OfflineDecomposer`, which needs no network.
-        specialists: Who does the steps: functions, `@specialist` functions, Runnables, compiled graphs, chat models, or objects
+        model: Plans (and, unless ``synthesis`` says otherwise, nothing else): ``"provider:name"``, a chat model, or
+            None for the rule-based `OfflineDecomposer`, which needs no network.
+        specialists: Who does the steps: functions, `@specialist` functions, Runnables, compiled graphs, chat models,
+            or objects
             of your own with ``card`` and ``run``. Copied: later changes of a registry do not reach the agent.
         decomposer: Plans in place of the model.
         synthesis: ``"concatenate"`` (default), ``"last_wins"``, ``"model"``, a callable, or a `Synthesizer`.
         execution: How steps are run.
         limits: Bounds of a run.
-        checkpointer: Where runs are kept, so that they can be resumed; sync and async savers both serve both kinds of call.
+        checkpointer: Where runs are kept, so that they can be resumed; sync and async savers both serve both kinds of
+            call.
         store: LangGraph's store, for specialists that use one.
         cache: LangGraph's node cache.
         name: The graph's name.
@@ -74,7 +76,7 @@ def create_plan_agent(
         plan_policy=PlanPolicy(max_steps=limits.max_steps),
         node_names=_node_names(registry),
     )
-    builder = StateGraph(PlanState, input_schema=PlanInput, output_schema=PlanOutput)
+    builder: Any = StateGraph(PlanState, input_schema=PlanInput, output_schema=PlanOutput)
     builder.add_node("decompose", nodes.decompose)
     builder.add_node("dispatch", nodes.dispatch, destinations=tuple(nodes.node_names.values()))
     for node in nodes.node_names.values():
@@ -136,6 +138,4 @@ def _registry(specialists: Iterable[object] | SpecialistRegistry) -> SpecialistR
 def _node_names(registry: SpecialistRegistry) -> dict[str, str]:
     """Node of each specialist: its own name, unless the graph needs that for itself."""
     taken = {*_OWN_NODES, *PlanState.__annotations__}
-    return {
-        card.name: f"{card.name} (specialist)" if card.name in taken else card.name for card in registry.cards
-    }
+    return {card.name: f"{card.name} (specialist)" if card.name in taken else card.name for card in registry.cards}

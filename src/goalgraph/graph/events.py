@@ -1,8 +1,8 @@
 """What a run tells whoever watches it: typed events on the ``custom`` stream."""
 
-from typing import Literal
+from typing import Literal, NotRequired
 
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from goalgraph.graph.transitions import RunStatus
 from goalgraph.planner.outcome import Status

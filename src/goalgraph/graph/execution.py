@@ -121,7 +121,7 @@ async def _attempts(
                 return await _attempt(assignment, specialist, before + tried), tried
     except RetryError as error:
         cause = error.last_attempt.exception()
-        return _described(cast(Exception, cause), assignment.timeout), tried
+        return _described(cast("Exception", cause), assignment.timeout), tried
     raise AssertionError("tenacity ended without a result or an error")
 
 
@@ -160,5 +160,5 @@ def _described(error: Exception, timeout: float | None) -> StepError:
     name = type(error).__name__
     said = " ".join(str(error).split())
     message = said if code != "raised" else f"{name}: {said}" if said else name
-    message = as_json(message if len(message) <= _MAX_MESSAGE else message[: _MAX_MESSAGE - 3] + "...")
-    return StepError(code=code, message=cast(str, message), type="TimeoutError" if code == "timeout" else name)
+    message = message if len(message) <= _MAX_MESSAGE else message[: _MAX_MESSAGE - 3] + "..."
+    return StepError(code=code, message=str(as_json(message)), type="TimeoutError" if code == "timeout" else name)

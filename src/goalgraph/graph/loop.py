@@ -43,7 +43,7 @@ _lock = threading.Lock()
 
 
 def _forget() -> None:
-    global _shared, _lock  # noqa: PLW0603
+    global _shared, _lock
     _shared, _lock = None, threading.Lock()
 
 
@@ -53,7 +53,7 @@ if hasattr(os, "register_at_fork"):
 
 def _loop() -> _Loop:
     """The shared loop; a further one for code that itself runs in the shared one, which it would block."""
-    global _shared  # noqa: PLW0603
+    global _shared
     with _lock:
         if _shared is None:
             _shared = _Loop()
@@ -65,7 +65,8 @@ def _loop() -> _Loop:
 def iterate(stream: Callable[[], AsyncIterator[T]]) -> Iterator[T]:
     """Yield in this thread what an async stream yields in the background loop.
 
-    Closing the iterator, or an exception such as Ctrl-C in this thread, cancels the stream and waits until it has ended.
+    Closing the iterator, or an exception such as Ctrl-C in this thread, cancels the stream and waits until it has
+    ended.
     """
     parts: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
     loop = _loop()

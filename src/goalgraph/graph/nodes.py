@@ -140,9 +140,7 @@ class Nodes:
                 return Synthesis(answer=text_of(value), degraded=())
             except ExpressionError as error:
                 written = await self._synthesized(plan, outcomes, state)
-                return Synthesis(
-                    answer=written.answer, degraded=(f"the plan's output: {error}", *written.degraded)
-                )
+                return Synthesis(answer=written.answer, degraded=(f"the plan's output: {error}", *written.degraded))
         return await self._synthesized(plan, outcomes, state)
 
     async def _synthesized(self, plan: Plan, outcomes: Mapping[str, Outcome], state: PlanState) -> Synthesis:
@@ -201,8 +199,8 @@ class Nodes:
 def _ended(board: Board, outcome: Outcome, run: Run, runtime: Runtime[Any]) -> StepEnd:
     """Record an outcome; the superstep's last one also leads on to gather.
 
-    An edge from every specialist to gather would do the same with a second write for each step, which LangGraph's handling of pending
-    writes, quadratic in their number, makes dear.
+    An edge from every specialist to gather would do the same with a second write for each step, which LangGraph's
+    handling of pending writes, quadratic in their number, makes dear.
     """
     _tell_finished(runtime, run, outcome)
     update = {"outcomes": {outcome.step: outcome}}

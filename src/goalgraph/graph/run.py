@@ -52,12 +52,12 @@ class Run:
         """Return the config with this run in it, for `run_of`."""
         return {**config, "configurable": {**config.get("configurable", {}), _KEY: self}}
 
-    def begin(
-        self, plan: Plan, outcomes: Mapping[str, Outcome], goal: str, inputs: Mapping[str, JsonValue]
-    ) -> Work:
+    def begin(self, plan: Plan, outcomes: Mapping[str, Outcome], goal: str, inputs: Mapping[str, JsonValue]) -> Work:
         """Set the board for all steps of a plan without an outcome."""
         index = PlanIndex.of(plan)
-        chains = {step_id: route(index.steps[step_id], self.cards) for step_id in index.order if step_id not in outcomes}
+        chains = {
+            step_id: route(index.steps[step_id], self.cards) for step_id in index.order if step_id not in outcomes
+        }
         each = {card.name: card.max_concurrency for card in self.cards if card.max_concurrency is not None}
         slots = Slots(self.max_concurrency, each, index.priority)
         first = {step_id: chain[0] for step_id, chain in chains.items()}
@@ -86,13 +86,13 @@ class Run:
             result = cast("dict[str, dict[str, Outcome]] | None", task.result)
             outcomes.update((result or {}).get("outcomes", {}))
         return self.begin(
-            cast(Plan, values["plan"]),
+            cast("Plan", values["plan"]),
             outcomes,
-            cast(str, values.get("goal") or ""),
+            cast("str", values.get("goal") or ""),
             cast("dict[str, JsonValue]", values.get("inputs") or {}),
         )
 
 
 def run_of(config: RunnableConfig) -> Run:
     """Return the run that a node's config belongs to."""
-    return cast(Run, config.get("configurable", {})[_KEY])
+    return cast("Run", config.get("configurable", {})[_KEY])

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -15,6 +14,7 @@ from langgraph.checkpoint.base import (
     DeltaChannelHistory,
 )
 
+from goalgraph.graph.writer import grouping
 from goalgraph.planner.outcome import Artifact, Outcome, StepError, Usage
 from goalgraph.planner.plan import AgentStep, Plan, Retry
 
@@ -29,22 +29,40 @@ _ALLOWED = tuple((stored.__module__, stored.__name__) for stored in _STORED)
 class AnyLoopSaver(BaseCheckpointSaver[Any]):
     """A checkpointer behind an async face.
 
-    The engine always runs in an event loop. A saver that is only sync (``SqliteSaver``, ``PostgresSaver``) is called in a thread; an
-    async one that belongs to another, running loop (``AsyncSqliteSaver``) is called over there; others are called as they are.
+    The engine always runs in an event loop. A saver that is only sync (``SqliteSaver``, ``PostgresSaver``) is called
+    in a thread of its own; an
+    async one that belongs to another, running loop (``AsyncSqliteSaver``) is called over there; others are called as
+    they are.
     Types of ours that checkpoints hold are allowed in the saver's serializer.
     """
 
     def __init__(self, inner: BaseCheckpointSaver[Any]) -> None:
         """Wrap a saver; its connection stays the caller's to open and close."""
-        self.inner = inner.with_allowlist(_ALLOWED)
+        self.inner, self._writer = grouping(inner.with_allowlist(_ALLOWED))
         super().__init__(serde=self.inner.serde)
         self._sync_only = False
-        self._thread = ThreadPoolExecutor(1, "goalgraph-saver")  # one, so that writes keep their order
+
+    def check_caller(self) -> None:
+        """Refuse a blocking call from the loop that the saver itself needs, which would wait for ever.
+
+        Raises:
+            asyncio.InvalidStateError: As LangGraph's own async savers do.
+        """
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        if getattr(self.inner, "loop", None) is here:
+            raise asyncio.InvalidStateError(
+                f"a sync call would block the event loop that {type(self.inner).__name__} needs; "
+                "use ainvoke or astream, or a sync saver such as SqliteSaver"
+            )
 
     @property
     def config_specs(self) -> list[Any]:
         """The inner saver's."""
-        return self.inner.config_specs
+        inner: Any = self.inner
+        return list[Any](inner.config_specs)
 
     def get_next_version(self, current: Any, channel: None) -> Any:
         """The inner saver's."""
@@ -62,7 +80,7 @@ class AnyLoopSaver(BaseCheckpointSaver[Any]):
         self,
         config: RunnableConfig | None,
         *,
-        filter: dict[str, Any] | None = None,  # noqa: A002
+        filter: dict[str, Any] | None = None,
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
@@ -103,7 +121,7 @@ class AnyLoopSaver(BaseCheckpointSaver[Any]):
         self,
         config: RunnableConfig | None,
         *,
-        filter: dict[str, Any] | None = None,  # noqa: A002
+        filter: dict[str, Any] | None = None,
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
@@ -141,9 +159,7 @@ class AnyLoopSaver(BaseCheckpointSaver[Any]):
 
     async def adelete_thread(self, thread_id: str) -> None:
         """The inner saver's, from this loop."""
-        await self._call(
-            lambda: self.inner.adelete_thread(thread_id), lambda: self.inner.delete_thread(thread_id)
-        )
+        await self._call(lambda: self.inner.adelete_thread(thread_id), lambda: self.inner.delete_thread(thread_id))
 
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
@@ -164,7 +180,7 @@ class AnyLoopSaver(BaseCheckpointSaver[Any]):
                 return await native()
             except NotImplementedError:
                 self._sync_only = True
-        return await asyncio.get_running_loop().run_in_executor(self._thread, blocking)
+        return await self._writer.do(blocking)
 
 
 async def _awaited(native: Callable[[], Awaitable[T]]) -> T:

@@ -9,7 +9,8 @@ from goalgraph.planner.plan import Join, Plan
 __all__ = ["Next", "Readiness", "RunStatus", "decide", "degradations", "readiness", "run_status"]
 
 Readiness = Literal["wait", "run", "skip", "block"]
-"""What becomes of a step, by its dependencies: not known yet, run, or end as ``skipped`` or ``blocked`` without running."""
+"""What becomes of a step, by its dependencies: not known yet, run, or end as ``skipped`` or ``blocked`` without
+running."""
 
 Next = Literal["dispatch", "synthesize"]
 """Where a run goes once a superstep of steps is over."""
@@ -17,7 +18,9 @@ Next = Literal["dispatch", "synthesize"]
 RunStatus = Literal["complete", "degraded", "failed", "halted"]
 
 
-def readiness(join: Join, needs: Collection[str], outcomes: Mapping[str, Outcome], optional: Collection[str]) -> Readiness:
+def readiness(
+    join: Join, needs: Collection[str], outcomes: Mapping[str, Outcome], optional: Collection[str]
+) -> Readiness:
     """Decide what becomes of a step.
 
     Args:
@@ -52,7 +55,8 @@ def decide(plan: Plan, outcomes: Mapping[str, Outcome]) -> Next:
 def run_status(plan: Plan, outcomes: Mapping[str, Outcome], degraded: Collection[str]) -> RunStatus:
     """Judge a finished run.
 
-    ``complete``: all that was to be done was done. ``degraded``: something is missing or weak, and ``degraded`` says what.
+    ``complete``: all that was to be done was done. ``degraded``: something is missing or weak, and ``degraded`` says
+    what.
     ``failed``: no step succeeded.
     """
     states = [outcomes[step.id].status for step in plan.steps if step.id in outcomes]
@@ -79,7 +83,8 @@ def degradations(plan: Plan, outcomes: Mapping[str, Outcome]) -> tuple[str, ...]
                 and outcome.confidence < step.min_confidence
             ):
                 reasons.append(
-                    f"step {step.id!r} has confidence {outcome.confidence:g}, below the {step.min_confidence:g} asked for"
+                    f"step {step.id!r} has confidence {outcome.confidence:g}, "
+                    f"below the {step.min_confidence:g} asked for"
                 )
             reasons.extend(f"step {step.id!r}: {reason}" for reason in outcome.degraded)
     return tuple(reasons)

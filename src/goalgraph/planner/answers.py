@@ -48,10 +48,7 @@ def read_answer(message: "BaseMessage", *, name: str, keys: Collection[str]) -> 
     how = ending(message)
     if how != "complete":
         raise ended_early(how, _refusal(message))
-    called = _called(message, name)
-    if isinstance(called, PlanProblem):
-        return called
-    found = called or list(_objects(message.text, keys))
+    found = _called(message, name) or list(_objects(_written(message), keys))
     if not found:
         return _problem("not_json", "expected one JSON object " + _with(keys) + ", found none that can be read")
     if any(other != found[0] for other in found[1:]):
@@ -81,14 +78,16 @@ def _refusal(message: "BaseMessage") -> str:
     return " ".join(texts[0].split())[:300] if texts else ""
 
 
-def _called(message: "BaseMessage", name: str) -> list[object] | PlanProblem:
+def _called(message: "BaseMessage", name: str) -> list[object]:
     calls = cast("list[dict[str, object]]", getattr(message, "tool_calls", None) or [])
-    if calls:
-        named = [call["args"] for call in calls if call["name"] == name]
-        return named or [call["args"] for call in calls]
-    if getattr(message, "invalid_tool_calls", None):
-        return _problem("not_json", "the arguments of the tool call are not JSON")
-    return []
+    named = [call["args"] for call in calls if call["name"] == name]
+    return named or [call["args"] for call in calls]
+
+
+def _written(message: "BaseMessage") -> str:
+    """Text of the answer, and arguments of tool calls that are no JSON as they stand: fenced, or there twice."""
+    calls = cast("list[dict[str, object]]", getattr(message, "invalid_tool_calls", None) or [])
+    return "\n".join([message.text, *(str(call["args"]) for call in calls)])
 
 
 def _objects(text: str, keys: Collection[str]) -> Iterator[object]:

@@ -63,6 +63,7 @@ _NEXT_QUESTION = re.compile(
     r"|will|many|much))\b",
     re.IGNORECASE,
 )
+_DEMAND = re.compile(r"(?:do\s+not|don['’]t|never|make\s+(?:sure|certain))\b", re.IGNORECASE)
 _SUBORDINATE = re.compile(
     r"(?:if|when|once|after|before|while|since|because|as|given|using|for|in|on|at|with|from|based|by|to|provided|until"
     r"|unless|whenever|let|assuming|suppose|considering|regarding|through|during|under)\b",
@@ -156,8 +157,7 @@ def _role(text: str, mask: str, sentence: Sentence, lead: Lead, verb: Verb, *, q
         or (verb.strength == 1 and verb.word in VERBS)
         or (verb.word in AMBIGUOUS and text[verb.at : verb.at + 1].isupper())
     )
-    first = mask[lead.at : lead.at + 12].lower()
-    if first.startswith(("do not ", "don't ", "don’t ")) or (
+    if _DEMAND.match(mask, lead.at, sentence.end) or (
         verb.word in CONSTRAINT_VERBS and not _has_purpose(mask[verb.end : min(sentence.end, verb.end + _REACH)])
     ):
         return "after"
@@ -180,7 +180,7 @@ def _has_purpose(text: str) -> bool:
 
 
 def _accepted(mask: str, sentence: Sentence, at: int, *, gerunds: bool) -> Sequence[tuple[re.Match[str], Lead, Verb]]:
-    """Find the joints of a sentence that a clause may follow, those before doubtful verbs judged by their neighbours."""
+    """Find the joints of a sentence that a clause may follow; doubtful verbs are judged by their neighbours."""
     joints = list(_JOINT.finditer(mask, at, sentence.end))
     leads = [read_lead(mask, joint.end(), sentence.end, after_and="and" in joint.group().lower()) for joint in joints]
     verbs = [read_verb(mask, lead.at, sentence.end, gerunds=gerunds) for lead in leads]
@@ -209,7 +209,7 @@ def _divides(mask: str, start: int, at: int, joint: re.Match[str], lead: Lead, v
             any(map(str.isalnum, mask[joint.end() : joint.end() + _REACH]))
             or COVER in mask[joint.end() : joint.end() + _REACH]
         )
-    if symbol in (":", "–", "—") or verb.word in CONSTRAINT_VERBS:
+    if symbol in (":", "–", "—") or verb.word in CONSTRAINT_VERBS or _DEMAND.match(mask, lead.at):
         return False
     if not verb.word and lead.ask == "plain":
         return question
@@ -292,7 +292,7 @@ def _soft_role(text: str, mask: str, piece: _Piece, following: _Piece | None, *,
 
 def _clause(text: str, mask: str, group: Sequence[_Piece]) -> Clause | None:
     main = next((piece for piece in group if piece.role == "work"), group[0])
-    opening = group[0]
+    opening = next((piece for piece in group if any(map(str.isalnum, text[piece.lead.at : piece.end]))), group[0])
     begins = opening.lead.at if opening is main else read_lead(mask, opening.start, opening.end, marks_only=True).at
     start, end = begins, group[-1].end
     drop_mark = main.lead.ask != "plain" and group[-1] is main

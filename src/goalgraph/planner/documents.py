@@ -47,31 +47,36 @@ def parse_plan(text: str, *, source: str = "the plan") -> Plan:
     Raises:
         InvalidPlan: See `load_plan`.
     """
-    yaml = YAML(typ="safe", pure=True)
+    yaml: Any = YAML(typ="safe", pure=True)
     try:
         loaded: object = yaml.load(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark
+        found: Any = error
+        mark = found.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
-        raise _unreadable(f"{where}{error.problem or 'not YAML'}", f"correct {source}", code="bad_syntax") from error
+        raise _unreadable(f"{where}{found.problem or 'not YAML'}", f"correct {source}", code="bad_syntax") from error
     except (YAMLError, RecursionError, ValueError) as error:
-        raise _unreadable(f"{source} is not YAML: {type(error).__name__}", f"correct {source}", code="bad_syntax") from error
+        raise _unreadable(
+            f"{source} is not YAML: {type(error).__name__}", f"correct {source}", code="bad_syntax"
+        ) from error
     if not isinstance(loaded, Mapping):
         raise _unreadable(
-            f"{source} holds a {type(loaded).__name__}, not a mapping with steps", "begin it with 'steps:'", code="not_a_plan"
+            f"{source} holds a {type(loaded).__name__}, not a mapping with steps",
+            "begin it with 'steps:'",
+            code="not_a_plan",
         )
     return _built(cast("Mapping[str, object]", loaded), source)
 
 
 def dump_plan(plan: Plan) -> str:
     """Write a plan as YAML; fields at their defaults are left out."""
-    yaml = YAML()
+    yaml: Any = YAML()
     yaml.width = 120
     yaml.indent(mapping=2, sequence=4, offset=2)
     data = plan.model_dump(mode="json", exclude_defaults=True)
     data["steps"] = [{"id": step["id"], **step} for step in data.get("steps", [])]
     stream = io.StringIO()
-    cast(Any, yaml).dump(data, stream)
+    yaml.dump(data, stream)
     return stream.getvalue()
 
 
@@ -82,7 +87,9 @@ def _built(data: Mapping[str, object], source: str) -> Plan:
         steps = data.get("steps")
         raise InvalidPlan((_problem(found, steps) for found in error.errors()), source=source) from error
     except (TypeError, ValueError, RecursionError) as error:
-        raise _unreadable(f"{source} cannot be read as plain data: {error}", "use text, numbers, lists, mappings") from error
+        raise _unreadable(
+            f"{source} cannot be read as plain data: {error}", "use text, numbers, lists, mappings"
+        ) from error
 
 
 def _problem(found: Mapping[str, Any], steps: object) -> PlanProblem:

@@ -1,7 +1,8 @@
 """Expressions ``{{ ... }}`` over plain JSON: references, checking, evaluation (minijinja, strict and capped)."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import cast
@@ -97,7 +98,7 @@ def evaluate(expression: str, scope: Mapping[str, object]) -> JsonValue:
         value = environment.eval_expr(source, **scope)
         if value is None and not environment.eval_expr(f"({source}) is defined", **scope):
             raise ExpressionError(f"{_shown(expression)} names something that is not there")
-    return cast(JsonValue, value)
+    return cast("JsonValue", value)
 
 
 def resolve(value: JsonValue, scope: Mapping[str, object]) -> JsonValue:
@@ -131,28 +132,23 @@ def _templates(value: object) -> Iterator[str]:
         if "{{" in value or "{%" in value:
             yield value
     elif isinstance(value, Mapping):
-        for item in cast(Mapping[str, object], value).values():
+        for item in cast("Mapping[str, object]", value).values():
             yield from _templates(item)
     elif isinstance(value, Sequence) and not isinstance(value, bytes):
-        for item in cast(Sequence[object], value):
+        for item in cast("Sequence[object]", value):
             yield from _templates(item)
 
 
-class _readable:  # noqa: N801
-    """Turns minijinja's errors, which span several lines, into one line."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _type: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, (TemplateError, TypeError, ValueError, OverflowError)) and not isinstance(
-            error, ExpressionError
-        ):
-            reason = str(error).partition("\n")[0].partition(" (in ")[0]
-            raise ExpressionError(f"{_shown(self._text)}: {reason}") from error
+@contextmanager
+def _readable(text: str) -> Generator[None]:
+    """Turn minijinja's errors, which span several lines, into one line."""
+    try:
+        yield
+    except ExpressionError:
+        raise
+    except (TemplateError, TypeError, ValueError, OverflowError) as error:
+        reason = str(error).partition("\n")[0].partition(" (in ")[0]
+        raise ExpressionError(f"{_shown(text)}: {reason}") from error
 
 
 def _shown(text: str) -> str:

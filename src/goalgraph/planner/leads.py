@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from goalgraph.planner.protected import COVER
-from goalgraph.planner.vocabulary import AMBIGUOUS, FUNCTION_WORDS, VERBS, base_of_gerund
+from goalgraph.planner.vocabulary import AMBIGUOUS, FUNCTION_WORDS, VERBS, base_of_gerund, words
 
 __all__ = ["Ask", "Lead", "Link", "Verb", "read_lead", "read_verb"]
 
@@ -61,7 +61,9 @@ _LINK_WORDS: tuple[tuple[Link, str], ...] = (
     ),
     ("none", r"(?:first\s+of\s+all|to\s+(?:start|begin)(?:\s+with)?|initially|firstly)\b,?"),
 )
-_LINKS = tuple((link, re.compile(pattern, re.IGNORECASE)) for link, pattern in _LINK_WORDS)
+_LINKS: list[tuple[Link, re.Pattern[str]]] = [
+    (link, re.compile(pattern, re.IGNORECASE)) for link, pattern in _LINK_WORDS
+]
 _ORDINALS: dict[str, Link] = {
     "first": "none",
     "now": "none",
@@ -103,16 +105,16 @@ _NEED = re.compile(
 _INFINITIVE = re.compile(r"to\s+(?=[a-z])", re.IGNORECASE)
 _GAP = re.compile(r"[\s,]*")
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
-_OBJECT_OPENERS = frozenset(
+_OBJECT_OPENERS = words(
     "a an the this that these those my our your their its his her it them me us him each every all any some both no"
     " another other one two three four five six seven eight nine ten how what which who whether why where when if in on"
-    " at for from to with about into by as up out through over based using".split()
+    " at for from to with about into by as up out through over based using"
 )
 # Nouns that follow a noun in the form of a verb more often than that verb: "test results", "report number".
-_COMPOUND_HEADS = frozenset(
+_COMPOUND_HEADS = words(
     "result results case cases data id ids number numbers name names date dates time times type types title titles"
     " detail details quality status pattern patterns term terms system systems team teams plan plans engine engines"
-    " code codes rate rates level levels file files list lists page pages of is are was were".split()
+    " code codes rate rates level levels file files list lists page pages of is are was were"
 )
 
 
@@ -126,7 +128,9 @@ def read_lead(mask: str, start: int, end: int, *, after_and: bool = False, marks
         marks_only: Whether to stop before connectors and politeness.
         after_and: Whether a bare "to" counts as politeness: "I want to find X, and to book Y".
     """
-    at, link, ask = start, "none", "plain"
+    at = start
+    link: Link = "none"
+    ask: Ask = "plain"
     for _ in range(12):
         if found := _MARK.match(mask, at, end):
             at = found.end()
@@ -149,15 +153,7 @@ def read_lead(mask: str, start: int, end: int, *, after_and: bool = False, marks
             break
     if ask == "plain" and _NEED.match(mask, at, end):
         ask = "need"
-    return Lead(at=min(at, end), link=_as_link(link), ask=_as_ask(ask))
-
-
-def _as_link(text: str) -> Link:
-    return text if text in ("then", "last", "also", "condition") else "none"
-
-
-def _as_ask(text: str) -> Ask:
-    return text if text in ("request", "want", "need") else "plain"
+    return Lead(at=min(at, end), link=link, ask=ask)
 
 
 def _link(mask: str, at: int, end: int) -> tuple[Link, int] | None:
@@ -165,10 +161,10 @@ def _link(mask: str, at: int, end: int) -> tuple[Link, int] | None:
         if found := pattern.match(mask, at, end):
             return link, found.end()
     found = _ORDINAL.match(mask, at, end)
-    if found and (link := _ORDINALS.get(found[1].lower())):
+    if found and found[1].lower() in _ORDINALS:
         following = _WORD.match(mask, found.end(), end)
         if found[2].strip() or (following and following.group().lower() in VERBS):
-            return link, found.end()
+            return _ORDINALS[found[1].lower()], found.end()
     return None
 
 
@@ -192,6 +188,8 @@ def read_verb(mask: str, at: int, end: int, *, gerunds: bool = False) -> Verb:
     word = found.group().lower()
     base = word if word in VERBS else base_of_gerund(word) if gerunds else None
     following = _following(mask, found.end(), end)
+    if word == "do" and following in ("a", "an", "the", "some", "my", "our", "your", "this", "these"):
+        base = "do"
     if base is not None:
         strength = 3 if base not in AMBIGUOUS or word != base else _ambiguous_strength(following)
         if following == "Name" and base in AMBIGUOUS and found.group()[0].isupper():
@@ -202,7 +200,8 @@ def read_verb(mask: str, at: int, end: int, *, gerunds: bool = False) -> Verb:
     if len(word) > 2 and word not in FUNCTION_WORDS and word.endswith(("ize", "ise", "ify")):
         return Verb(word=word, at=found.start(), end=found.end(), strength=2)
     opens = following in ("the", "a", "an", "this", "these", "those", "my", "our", "your", "their", "it", "them", "all")
-    plain = len(word) > 2 and word not in FUNCTION_WORDS and not word.endswith(("s", "ly", "ed", "ing", "'"))
+    plain = len(word) > 2 and word not in FUNCTION_WORDS and not word.endswith(("s", "ly", "'"))
+    plain = plain and not (len(word) > 4 and word.endswith(("ed", "ing")))
     if opens and plain and "'" not in word and "’" not in word:
         return Verb(word=word, at=found.start(), end=found.end(), strength=2)
     return none
@@ -225,6 +224,6 @@ def _following(mask: str, at: int, end: int) -> str:
 def _ambiguous_strength(following: str) -> int:
     if not following or following in _COMPOUND_HEADS:
         return 0
-    if following == "Name" or following in _OBJECT_OPENERS or not following[0].isalpha():
+    if following == "Name" or following in _OBJECT_OPENERS or not following[0].isalnum():
         return 3
     return 0 if following in ("and", "or", "but") else 1

@@ -56,7 +56,8 @@ _DEFINITE = re.compile(
     re.IGNORECASE,
 )
 _PLURAL = re.compile(
-    r"\b(?:them|these|those|their|both|two|results|findings|outputs|outcomes|insights|answers|everything|all)\b", re.I
+    r"\b(?:them|these|those|their|both|two|results|findings|outputs|outcomes|insights|answers|everything|all)\b",
+    re.IGNORECASE,
 )
 
 _ACQUIRE = stemmed("buy book reserve order purchase rent")
@@ -129,11 +130,7 @@ def _needs(clauses: Sequence[Clause], number: int, seen: _Seen) -> Needs:
     elif not data and not apart:
         if verb in _TRANSITIVE and not own:
             data |= set(seen.open) if verb in _COMBINE else {number - 1}
-        elif same_sentence and verb in _DELIVER and not own:
-            data.add(number - 1)
-        elif same_sentence and stem(previous.verb) in _PREPARE and not SOURCE.search(clause.body):
-            data.add(number - 1)
-        elif same_sentence and verb in _ACQUIRE and stem(previous.verb) in _SEARCH:
+        elif same_sentence and _continues(previous, clause, own=own):
             data.add(number - 1)
     if clause.link == "then" or (clause.link == "last" and seen.sequenced):
         order |= set(seen.open) or {number - 1}
@@ -141,6 +138,16 @@ def _needs(clauses: Sequence[Clause], number: int, seen: _Seen) -> Needs:
     elif seen.scope is not None and seen.scope[0] == clause.sentence and not apart and not data:
         order |= seen.scope[1]
     return Needs(data=frozenset(data - {number}), order=frozenset(order - data - {number}))
+
+
+def _continues(previous: Clause, clause: Clause, *, own: bool) -> bool:
+    """Whether two clauses of one sentence are like "load X and plot", "find X and book Y", "write X and send"."""
+    verb, before = stem(clause.verb), stem(previous.verb)
+    if verb in _DELIVER and not own:
+        return True
+    if before in _PREPARE and not SOURCE.search(clause.body):
+        return True
+    return verb in _ACQUIRE and before in _SEARCH
 
 
 def _note(clause: Clause, number: int, needs: Needs, seen: _Seen) -> None:
@@ -185,7 +192,7 @@ def _named(clause: Clause, seen: _Seen) -> set[int]:
             found.update(seen.mentions.get(word, [])[-1:])
     for phrase in _DEFINITE.finditer(clause.text):
         cut = PREPOSITION.search(phrase[1])
-        words = [word for word in content(phrase[1][: cut.start()] if cut else phrase[1])]
+        words = list(content(phrase[1][: cut.start()] if cut else phrase[1]))
         if not words:
             continue
         holders = seen.results.get(stem(words[-1]), [])

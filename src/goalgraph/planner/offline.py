@@ -26,8 +26,8 @@ _ID_LENGTH = 48
 _ID_WORDS = 4
 _REFINES = stemmed("identify find determine detect highlight spot list extract show")
 """Verbs that, after an analysis, say what it is to bring to light."""
-_OPENS = frozenset({"import", "load", "open", "read"})
-"""Verbs for what whoever does the next piece of work does anyway."""
+_OPENS = re.compile(r"(?:import|load|open|read|take|look\s+(?:at|into|through)|go\s+(?:over|through))\b", re.IGNORECASE)
+"""Openings that say what whoever does the next piece of work does anyway."""
 _NOT_IN_ID = re.compile(r"[^a-z0-9]+")
 
 
@@ -112,7 +112,10 @@ def _belongs(unit: _Unit, clauses: Sequence[Clause], number: int, taker: int | N
         taker == unit.card
         and before.sentence == clause.sentence
         and clause.link == "none"
-        and (before.verb in _OPENS or (SYNONYMS.get(stem(before.verb)) == "~analyze" and stem(clause.verb) in _REFINES))
+        and (
+            _OPENS.match(before.text) is not None
+            or (SYNONYMS.get(stem(before.verb)) == "~analyze" and stem(clause.verb) in _REFINES)
+        )
     )
 
 

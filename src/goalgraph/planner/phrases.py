@@ -40,6 +40,7 @@ CLOSING = stemmed("summarize summarise recap conclude report synthesize synthesi
 _REPORTS = stemmed(
     "report summary memo brief briefing presentation overview conclusion recommendation slides deck"
     " newsletter digest recap article document paper essay write-up writeup note notes"
+    " finding findings result results insight insights"
 )
 _PICTURES = stemmed("visualization visualisation chart plot graph diagram dashboard figure histogram picture")
 _AUTHOR = stemmed(
@@ -60,8 +61,7 @@ _DONE = {
 def results(clause: Clause) -> set[str]:
     """Give the stems of the nouns that the clause's result may be called by."""
     verb = stem(clause.verb)
-    names = {verb} if verb else set()
-    names |= _DONE.get(SYNONYMS.get(verb, ""), frozenset())
+    names = ({verb} if verb else set[str]()) | _DONE.get(SYNONYMS.get(verb, ""), frozenset[str]())
     if verb in _READ_ONLY:
         return names
     return names | set(head_nouns(clause))

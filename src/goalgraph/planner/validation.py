@@ -36,7 +36,9 @@ def checked(plan: Plan, policy: PlanPolicy, cards: Iterable[SpecialistCard], *, 
 def validate_plan(plan: Plan, policy: PlanPolicy, cards: Iterable[SpecialistCard]) -> tuple[PlanProblem, ...]:
     """Find all that is wrong with a plan, in plan order; an empty tuple means that it may run."""
     if not plan.steps:
-        return (PlanProblem(code="no_steps", field="steps", message="a plan needs at least one step", hint="add a step"),)
+        return (
+            PlanProblem(code="no_steps", field="steps", message="a plan needs at least one step", hint="add a step"),
+        )
     if len(plan.steps) > policy.max_steps:
         return (
             PlanProblem(

@@ -47,12 +47,12 @@ def count_tokens(text: str, model_name: str | None = None) -> int:
 
 
 def _estimate(text: str) -> int:
-    """Four letters to a token, two digits or signs, one character of any other script."""
+    """Four letters to a token, three digits or signs to two, one character of any other script."""
     data = text.encode("utf-8", "replace")
     letters = len(data) - len(data.translate(None, _LETTERS))
     other_ascii = len(data) - len(data.translate(None, _OTHER_ASCII))
     other = len(data.translate(None, _CONTINUATION)) - letters - other_ascii
-    return math.ceil(letters / 4 + other_ascii / 2 + other)
+    return math.ceil(letters / 4 + other_ascii * 2 / 3 + other)
 
 
 @lru_cache(maxsize=256)

@@ -1,6 +1,6 @@
 """Runnables, chat models, compiled graphs and tools as specialists."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -8,6 +8,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import Runnable
 
 from goalgraph.errors import InvalidSpecialist
+from goalgraph.models import for_this_loop
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.specialists.briefing import brief
 from goalgraph.specialists.function import specialist
@@ -19,8 +20,8 @@ __all__ = ["RunnableSpecialist", "as_specialist"]
 class RunnableSpecialist:
     """A LangChain Runnable that does steps.
 
-    It is given what its input schema asks for: messages (chat models, agents), the step's own input by name, the whole brief as
-    text for the one field that is left, or plain text.
+    It is given what its input schema asks for: messages (chat models, agents), the step's own input by name, the
+    whole brief as text for the one field that is left, or plain text.
     """
 
     def __init__(self, runnable: Runnable[Any, Any], card: SpecialistCard) -> None:
@@ -33,7 +34,10 @@ class RunnableSpecialist:
 
     async def run(self, task: StepTask, context: StepContext) -> object:
         """Invoke the Runnable; streaming, callbacks and interrupts pass through."""
-        returned: object = await self._runnable.ainvoke(self._input(brief(task, context), task))
+        runnable: Any = self._runnable
+        if isinstance(runnable, BaseChatModel):
+            runnable = for_this_loop(runnable)
+        returned: object = await runnable.ainvoke(self._input(brief(task, context), task))
         return _answer(returned)
 
     def _input(self, text: str, task: StepTask) -> object:
@@ -46,7 +50,9 @@ class RunnableSpecialist:
             return {**_known(task, self._fields), "messages": [HumanMessage(text)]}
         known = _known(task, self._fields)
         free = [name for name in self._fields if name not in known]
-        preferred = [name for name in ("goal", "input", "question", "query", "text", "task", "instruction") if name in free]
+        preferred = [
+            name for name in ("goal", "input", "question", "query", "text", "task", "instruction") if name in free
+        ]
         for name in (preferred or free)[:1]:
             known[name] = text
         return known
@@ -75,13 +81,14 @@ def as_specialist(
     if isinstance(one, Specialist):
         return one
     if isinstance(one, Runnable):
-        runnable = cast("Runnable[Any, Any]", one)
+        runnable = cast("Any", one)
         own = name if name is not None else _own_name(runnable)
         if not own:
             raise InvalidSpecialist(
-                f"a {type(one).__name__} has no name of its own", hint="as_specialist(it, name=..., description=...)"
+                f"a {type(runnable).__name__} has no name of its own",
+                hint="as_specialist(it, name=..., description=...)",
             )
-        about = description if description is not None else str(getattr(one, "description", None) or "")
+        about = description if description is not None else str(getattr(runnable, "description", None) or "")
         return RunnableSpecialist(
             runnable,
             SpecialistCard(
@@ -91,7 +98,7 @@ def as_specialist(
     if callable(one):
         return specialist(
             name=name, description=description, capabilities=capabilities, max_concurrency=max_concurrency
-        )(cast("Callable[..., object]", one))
+        )(one)
     raise InvalidSpecialist(
         f"a {type(one).__name__} is no specialist", hint="give a function, a Runnable, or an object with card and run()"
     )
@@ -130,4 +137,5 @@ def _answer(returned: object) -> object:
         messages = state.get("messages")
         if isinstance(messages, list) and messages and isinstance(messages[-1], BaseMessage):
             return messages[-1].text
+        return state
     return returned

@@ -25,7 +25,8 @@ class FunctionSpecialist:
         parameters = [
             parameter
             for parameter in inspect.signature(function).parameters.values()
-            if parameter.default is parameter.empty and parameter.kind not in (parameter.VAR_KEYWORD, parameter.KEYWORD_ONLY)
+            if parameter.default is parameter.empty
+            and parameter.kind not in (parameter.VAR_KEYWORD, parameter.KEYWORD_ONLY)
         ]
         if not 1 <= len(parameters) <= 2:
             raise InvalidSpecialist(
@@ -34,13 +35,12 @@ class FunctionSpecialist:
             )
         self._function = function
         self._takes_text = len(parameters) == 1 and parameters[0].kind is not inspect.Parameter.VAR_POSITIONAL
-        self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-            getattr(function, "__call__", None)  # noqa: B004
-        )
+        self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
         self.card = card
         self.__doc__ = function.__doc__
 
     def __call__(self, *args: object, **kwargs: object) -> object:
+        """Call the function as it was."""
         return self._function(*args, **kwargs)
 
     def __repr__(self) -> str:
@@ -75,8 +75,8 @@ def specialist(
     """Make a specialist of a function.
 
     Args:
-        function: ``f(task, context)``, or ``f(text)``, which gets the instruction with its dependencies' outputs as text; sync
-            or async. It returns a `StepResult`, text, a message, or anything that becomes JSON.
+        function: ``f(task, context)``, or ``f(text)``, which gets the instruction with its dependencies' outputs as
+            text; sync or async. It returns a `StepResult`, text, a message, or anything that becomes JSON.
         name: The function's own where absent.
         description: What planners choose by; the function's docstring where absent.
         capabilities: Terms that a step may require.
@@ -103,8 +103,8 @@ def specialist(
 async def in_thread(function: Callable[..., T], *arguments: object) -> T:
     """Run a blocking function in a daemon thread of its own.
 
-    Unlike a pool's thread, one that hangs past its step's timeout neither takes a place from others nor holds up the end of
-    the process.
+    Unlike a pool's thread, one that hangs past its step's timeout neither takes a place from others nor holds up the
+    end of the process.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
@@ -116,14 +116,14 @@ async def in_thread(function: Callable[..., T], *arguments: object) -> T:
         if error is not None:
             future.set_exception(error)
         else:
-            future.set_result(cast(T, result))
+            future.set_result(cast("T", result))
 
     def work() -> None:
         result: T | None = None
         failure: BaseException | None = None
         try:
             result = context.run(function, *arguments)
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             failure = RuntimeError(f"stopped iterating: {error!r}") if isinstance(error, StopIteration) else error
         if not loop.is_closed():
             loop.call_soon_threadsafe(settle, result, failure)

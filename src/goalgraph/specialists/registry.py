@@ -1,7 +1,7 @@
 """The specialists of an agent, by name."""
 
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 from goalgraph.errors import InvalidSpecialist, UnknownSpecialist
@@ -33,13 +33,13 @@ class SpecialistRegistry:
             InvalidSpecialist: Its name is blank, taken, looks like a taken one, or cannot name a node.
         """
         found = one if isinstance(one, Specialist) else as_specialist(one)
-        name = cast(object, found.card.name)
+        name = cast("object", found.card.name)
         if not isinstance(name, str) or not name.strip():
             raise InvalidSpecialist(f"a specialist's name is blank: {name!r}", hint="give it a name")
         if name != name.strip() or len(name) > _MAX_NAME or not name.isprintable():
             raise InvalidSpecialist(
-                f"specialist name {name[:_MAX_NAME]!r} has outer spaces, unprintable characters, or more than {_MAX_NAME}",
-                hint="use a short, plain name",
+                f"specialist name {name[:_MAX_NAME]!r} has outer spaces, unprintable characters, or is too long",
+                hint=f"use a plain name of at most {_MAX_NAME} characters",
             )
         if any(mark in name for mark in _SEPARATORS):
             raise InvalidSpecialist(f"specialist name {name!r} has ':' or '|'", hint="LangGraph reserves them")

@@ -41,8 +41,8 @@ def as_result(returned: object) -> StepResult:
 def as_json(value: object, *, max_characters: int = MAX_CHARACTERS) -> JsonValue:
     """Turn a value into JSON that SQLite, PostgreSQL and msgpack all keep unchanged.
 
-    NUL and lone surrogates become U+FFFD, NaN and infinities null, integers past 64 bit their digits as text; dataclasses,
-    pydantic models, dates, paths, sets and tuples what pydantic makes of them.
+    NUL and lone surrogates become U+FFFD, NaN and infinities null, integers past 64 bit their digits as text;
+    dataclasses, pydantic models, dates, paths, sets and tuples what pydantic makes of them.
 
     Raises:
         InvalidOutput: The value, or something in it, has no JSON form, or is nested deeper than 100.
@@ -90,7 +90,7 @@ class _Cleaner:
             name = key if isinstance(key, str) else _converted(key)
             if not isinstance(name, (str, int, float)):
                 raise InvalidOutput(f"a key of the output is a {type(key).__name__}; use text")
-            cleaned[cast(str, self.clean(str(name), depth))] = self.clean(item, depth + 1)
+            cleaned[cast("str", self.clean(str(name), depth))] = self.clean(item, depth + 1)
         return cleaned
 
 
@@ -107,7 +107,7 @@ def _converted(value: object) -> object:
     try:
         if isinstance(value, BaseMessage):
             return value.text
-        return cast(object, to_jsonable_python(value, inf_nan_mode="constants", bytes_mode="utf8"))
+        return cast("object", to_jsonable_python(value, inf_nan_mode="constants", bytes_mode="utf8"))
     except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
         raise InvalidOutput(
             f"the output holds a {type(value).__name__}, which has no JSON form; return text, numbers, lists and dicts"

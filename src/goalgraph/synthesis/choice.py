@@ -6,19 +6,20 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, cast
 
 from goalgraph.errors import SynthesisFailed
-from goalgraph.planner.outcome import text_of
 from goalgraph.synthesis.model import ModelSynthesizer
 from goalgraph.synthesis.plain import Concatenate, LastWins
 from goalgraph.synthesis.synthesizer import Synthesis, SynthesisRequest, Synthesizer
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
-    from pydantic import JsonValue
 
 __all__ = ["SynthesisSpec", "as_synthesizer"]
 
 SynthesisSpec = (
-    str | Synthesizer | Callable[[SynthesisRequest], str | Synthesis] | Callable[[SynthesisRequest], Awaitable[str | Synthesis]]
+    str
+    | Synthesizer
+    | Callable[[SynthesisRequest], str | Synthesis]
+    | Callable[[SynthesisRequest], Awaitable[str | Synthesis]]
 )
 """``"concatenate"``, ``"last_wins"``, ``"model"``, a synthesizer, or a function, which may be asynchronous."""
 

@@ -12,7 +12,7 @@ from goalgraph.synthesis.synthesizer import Synthesis, SynthesisRequest
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import BaseMessage
+    from langchain_core.messages import AIMessageChunk, BaseMessage
 
 __all__ = ["ModelSynthesizer"]
 
@@ -34,8 +34,8 @@ class ModelSynthesizer:
 
         Args:
             model: Any chat model.
-            max_input_tokens: Of the whole prompt; None: three quarters of the window that ``model.profile`` tells, or of
-                128,000 tokens.
+            max_input_tokens: Of the whole prompt; None: three quarters of the window that ``model.profile`` tells, or
+                of 128,000 tokens.
 
         Raises:
             ValueError: ``max_input_tokens`` is not positive.
@@ -78,22 +78,20 @@ class ModelSynthesizer:
     async def _answer(self, system: str, user: str) -> "BaseMessage":
         from langchain_core.messages import HumanMessage, SystemMessage
 
-        messages = [SystemMessage(system), HumanMessage(user)]
+        messages: list[BaseMessage] = [SystemMessage(system), HumanMessage(user)]
         try:
-            return await self._streamed(messages)
+            message = await self._streamed(messages)
         except _BrokenOff:
             # The SDK tries again until a stream begins, and never once it has begun.
             return await self._streamed(messages)
+        return message if ending(message) != "empty" else await self._streamed(messages)
 
     async def _streamed(self, messages: "list[BaseMessage]") -> "BaseMessage":
-        from langchain_core.messages import AIMessageChunk
-
         whole: AIMessageChunk | None = None
         try:
             with typed_failures(self._model):
                 async for chunk in for_this_loop(self._model).astream(messages):
-                    if isinstance(chunk, AIMessageChunk):
-                        whole = chunk if whole is None else whole + chunk
+                    whole = chunk if whole is None else whole + chunk
         except ModelFailed as error:
             if whole is not None:
                 raise _BrokenOff(str(error)) from error.__cause__
@@ -127,7 +125,7 @@ def _rendered(
                 "step": part.step,
                 "task": fenced(part.task),
                 "text": fenced(texts[part.step]),
-                "marks": "; ".join(filter(None, (part.weak, "cut" if part.step in cut else ""))),
+                "marks": "; ".join(filter(None, (part.weak, *part.notes, "cut" if part.step in cut else ""))),
             }
             for part in found
         ],

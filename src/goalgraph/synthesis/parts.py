@@ -17,7 +17,9 @@ class Part:
     task: str
     text: str
     weak: str
-    """Why the outcome is worth less than was asked for; empty where it is not."""
+    """Says that, and how far, the outcome's confidence is too low; empty where it is not."""
+    notes: tuple[str, ...]
+    """Why its specialist thinks it less than was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,9 @@ def parts(request: SynthesisRequest) -> tuple[Part, ...]:
     for step in request.plan.steps:
         outcome = request.outcomes.get(step.id)
         if outcome is not None and outcome.status == "succeeded" and (text := text_of(outcome.output).strip()):
-            found.append(Part(step=step.id, task=step.task, text=text, weak=_weakness(step, outcome)))
+            found.append(
+                Part(step=step.id, task=step.task, text=text, weak=_weakness(step, outcome), notes=outcome.degraded)
+            )
     return tuple(found)
 
 
@@ -49,13 +53,9 @@ def gaps(request: SynthesisRequest) -> tuple[Gap, ...]:
 
 
 def _weakness(step: Step, outcome: Outcome) -> str:
-    low = (
-        step.min_confidence is not None
-        and outcome.confidence is not None
-        and outcome.confidence < step.min_confidence
-    )
-    reasons = [f"low confidence: {outcome.confidence:g}"] if low else []
-    return "; ".join([*reasons, *outcome.degraded])
+    if step.min_confidence is None or outcome.confidence is None or outcome.confidence >= step.min_confidence:
+        return ""
+    return f"low confidence: {outcome.confidence:g}"
 
 
 def _reason(outcome: Outcome | None) -> str:

@@ -35,7 +35,11 @@ class LastWins:
         if not chosen:
             return Synthesis(answer="")
         last = chosen[-1]
-        lost = () if last.step in ends else (f"the answer is that of the earlier step {last.step!r}: no last step has one",)
+        lost = (
+            ()
+            if last.step in ends
+            else (f"the answer is that of the earlier step {last.step!r}: no last step has one",)
+        )
         return Synthesis(answer=_marked(last), degraded=lost)
 
 

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 __all__ = ["Sums", "find_changes", "find_sums"]
 
@@ -33,12 +34,18 @@ def find_sums(columns: Mapping[str, Sequence[float]]) -> Sums:
         parts = {
             name: values
             for name, values in columns.items()
-            if name != total and max(values) > floor and all(v <= t * (1 + _TOLERANCE) for v, t in zip(values, target, strict=True))
+            if name != total
+            and max(values) > floor
+            and all(v <= t * (1 + _TOLERANCE) for v, t in zip(values, target, strict=True))
         }
         if 2 <= len(parts) <= _MAX_CANDIDATES:
-            fits = [chosen for chosen in _near(parts, target[length // 2], length // 2) if _adds_up(parts, chosen, target)]
+            fits = [
+                chosen for chosen in _near(parts, target[length // 2], length // 2) if _adds_up(parts, chosen, target)
+            ]
             if fits:
-                found[total] = tuple(sorted(fits, key=lambda names: (len(names), max(max(parts[name]) for name in names))))
+                found[total] = tuple(
+                    sorted(fits, key=lambda names: (len(names), max(max(parts[name]) for name in names)))
+                )
     return found
 
 
@@ -53,7 +60,7 @@ def find_changes(columns: Mapping[str, Sequence[float]]) -> dict[str, str]:
         for level, levels in columns.items():
             if change == level or len(values) != len(levels) or len(values) < _MIN_POINTS:
                 continue
-            steps = [later - earlier for earlier, later in zip(levels, levels[1:], strict=False)]
+            steps = [later - earlier for earlier, later in pairwise(levels)]
             scale = max(map(abs, steps))
             same = sum(abs(step - value) <= 1e-3 * scale for step, value in zip(steps, values[1:], strict=True))
             if scale and same >= 0.95 * len(steps):
@@ -80,7 +87,9 @@ def _near(parts: Mapping[str, Sequence[float]], target: float, at: int) -> Itera
                 yield both
 
 
-def _subsets(names: Sequence[str], parts: Mapping[str, Sequence[float]], at: int) -> list[tuple[float, tuple[str, ...]]]:
+def _subsets(
+    names: Sequence[str], parts: Mapping[str, Sequence[float]], at: int
+) -> list[tuple[float, tuple[str, ...]]]:
     found: list[tuple[float, tuple[str, ...]]] = [(0.0, ())]
     for name in names:
         found += [(total + parts[name][at], (*chosen, name)) for total, chosen in found]

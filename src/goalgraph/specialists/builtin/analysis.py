@@ -60,7 +60,9 @@ def analyse(paths: Sequence[tuple[Path, str]], request: Request) -> Analysis:
         sources.append({"file": name, "rows": table.shape[0], "columns": table.shape[1]})
         made.update(dict.fromkeys(f"{item.column}: {item.made}" for item in series if item.made))
         if "trend" in request.topics and not series:
-            lacking.append(f"{name} has no column of dates with three or more points in time, so it shows no trends over time")
+            lacking.append(
+                f"{name} has no column of dates with three or more points in time, so it shows no trends over time"
+            )
         found += _findings(table, roles, series, request, wanted)
     chosen = _merged(found, [name for _, name in paths], wanted)
     if request.findings and len(chosen) < request.findings:
@@ -88,9 +90,7 @@ def summarise(analysis: Analysis) -> str:
     return "\n".join(lines)
 
 
-def _findings(
-    table: Table, roles: Roles, series: Sequence[Series], request: Request, wanted: int
-) -> list[Finding]:
+def _findings(table: Table, roles: Roles, series: Sequence[Series], request: Request, wanted: int) -> list[Finding]:
     """Collect what one table has to say, best first, by the topics asked for or by what the table is like."""
     over_time = [*_over_time(table, series, request, wanted)] if not request.topics or "trend" in request.topics else []
     lists: dict[str, list[Finding]] = {
@@ -151,16 +151,22 @@ def _method(kinds: set[str], made: Iterable[str]) -> str:
     if kinds & {"growth", "decline", "shock_and_recovery", "partial_recovery", "rise_and_fall", "flat"}:
         texts.append(METHOD)
     if "seasonal_pattern" in kinds:
-        texts.append("Patterns that repeat each year are found by classical decomposition (centred moving average of a year).")
+        texts.append(
+            "Patterns that repeat each year are found by classical decomposition (centred moving average of a year)."
+        )
     if "group_difference" in kinds:
         texts.append("Group differences are ranked by eta squared, the part of the variance that the groups explain.")
     if "relation" in kinds:
         texts.append("Relations are Pearson correlations of 0.5 and more, ranked by r squared.")
     if "outliers" in kinds:
-        texts.append("Outliers lie more than 3.5 robust standard deviations (median absolute deviation) from the median.")
+        texts.append(
+            "Outliers lie more than 3.5 robust standard deviations (median absolute deviation) from the median."
+        )
     if "distribution" in kinds:
         texts.append("Distributions are described by quartiles and ranked by quartile skewness.")
     points = list(made)
     if points:
-        texts.append(f"Points were made from rows as follows: {'; '.join(points[:8])}{' and more' if len(points) > 8 else ''}.")
+        texts.append(
+            f"Points were made from rows as follows: {'; '.join(points[:8])}{' and more' if len(points) > 8 else ''}."
+        )
     return " ".join(texts) or "No finding met its threshold."

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 __all__ = ["Roles", "find_roles", "profile", "spoken_unit"]
 
 _DATE_FORMATS = (
-    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%b %d %Y", "%b %d, %Y", "%B %d, %Y",
-    "%d %b %Y", "%d %B %Y", "%Y%m%d",
+    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%b %d %Y", "%b %d, %Y",
+    "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%Y%m%d",
 )  # fmt: skip
 _MONTH_FORMATS = ("%Y-%m-%d", "%Y/%m-%d", "%b %Y-%d", "%B %Y-%d", "%b-%Y-%d", "%m/%Y-%d", "%Y %b-%d")
 _TIME_FORMATS = (
-    "%Y-%m-%dT%H:%M:%S%.fZ", "%Y-%m-%dT%H:%M:%S%.f%:z", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M",
-    "%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%d.%m.%Y %H:%M",
+    "%Y-%m-%dT%H:%M:%S%.fZ", "%Y-%m-%dT%H:%M:%S%.f%:z", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M",
+    "%d.%m.%Y %H:%M",
 )  # fmt: skip
 _MAX_GROUPS = 60
 _UNIT = re.compile(r"[(\[]([^()\[\]]{1,20})[)\]]\s*$")
@@ -51,7 +52,9 @@ def find_roles(table: Table) -> Roles:
         parsed = _moments(frame[name])
         if parsed is not None:
             moments[name] = parsed
-    named = [name for name in moments if re.search(r"date|time|month|year|day|quarter|period|week", name, re.IGNORECASE)]
+    named = [
+        name for name in moments if re.search(r"date|time|month|year|day|quarter|period|week", name, re.IGNORECASE)
+    ]
     chosen = next(iter(named or moments), None)
     others = [name for name in frame.columns if name != chosen]
     return Roles(
@@ -84,7 +87,7 @@ def profile(table: Table, roles: Roles) -> dict[str, JsonValue]:
 
 
 def spoken_unit(column: str) -> str:
-    """Return the unit that a column's name ends with in brackets, such as ``°C`` in ``"temp (°C)"``; empty without one."""
+    """Return the unit that a column's name ends with in brackets: ``°C`` for ``"temp (°C)"``; empty without one."""
     found = _UNIT.search(column)
     return found.group(1).strip() if found else ""
 
@@ -118,7 +121,7 @@ def _describe(column: "pl.Series", name: str, roles: Roles) -> dict[str, JsonVal
         top = present.value_counts(sort=True).head(5)
         described["most_frequent"] = [{"value": str(value), "rows": int(rows)} for value, rows in top.iter_rows()]
     else:
-        low, high = cast(object, present.min()), cast(object, present.max())
+        low, high = cast("object", present.min()), cast("object", present.max())
         described |= {"min": str(low), "max": str(high)}
     return described
 
@@ -144,7 +147,9 @@ def _is_measure(column: "pl.Series") -> bool:
         return False
     if re.fullmatch(r"lat(?:itude)?|lon(?:g|gitude)?|lng", column.name, re.IGNORECASE):
         return False
-    named_id = re.search(r"(?:^|_)(?:id|key|code|index|zip|postcode|number|nr|no)$|^unnamed|^$", column.name, re.IGNORECASE)
+    named_id = re.search(
+        r"(?:^|_)(?:id|key|code|index|zip|postcode|number|nr|no)$|^unnamed|^$", column.name, re.IGNORECASE
+    )
     counts_rows = column.dtype.is_integer() and len(column) > 2 and bool((column.diff().drop_nulls() == 1).all())
     return not (named_id and column.dtype.is_integer()) and not (counts_rows and not column.null_count())
 
@@ -152,7 +157,7 @@ def _is_measure(column: "pl.Series") -> bool:
 def _is_group(column: "pl.Series") -> bool:
     import polars as pl
 
-    if column.dtype not in (pl.String, pl.Boolean, pl.Categorical):
+    if not (column.dtype == pl.String or column.dtype == pl.Boolean or column.dtype == pl.Categorical):
         return False
     distinct = column.drop_nulls().n_unique()
     return 2 <= distinct <= _MAX_GROUPS and distinct <= max(2, len(column) // 2)

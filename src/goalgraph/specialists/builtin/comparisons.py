@@ -41,20 +41,31 @@ def group_differences(table: Table, roles: Roles) -> Iterator[Finding]:
             order = sorted(means, key=lambda name: means[name], reverse=True)
             high, low = order[0], order[-1]
             listed: list[JsonValue] = [
-                {"group": name, "mean": rounded(means[name]), "median": rounded(median(groups[name])), "rows": len(groups[name])}
+                {
+                    "group": name,
+                    "mean": rounded(means[name]),
+                    "median": rounded(median(groups[name])),
+                    "rows": len(groups[name]),
+                }
                 for name in order
             ]
             yield Finding(
                 title=f"{words(measure)} differs by {words(by).lower()}: highest for {high}, lowest for {low}",
                 detail=(
-                    f"On average {number(means[high])} for {high} ({len(groups[high])} rows) against {number(means[low])} for {low} "
+                    f"On average {number(means[high])} for {high} ({len(groups[high])} rows) against "
+                    f"{number(means[low])} for {low} "
                     f"({len(groups[low])} rows); all rows: {number(middle)}. "
                     f"{words(by)} explains {percent(eta)} of the variance of {words(measure).lower()}."
                 ),
                 kind="group_difference",
                 file=table.name,
                 columns=(measure, by),
-                figures={"groups": listed, "overall_mean": rounded(middle), "eta_squared": rounded(eta), "unit": spoken_unit(measure)},
+                figures={
+                    "groups": listed,
+                    "overall_mean": rounded(middle),
+                    "eta_squared": rounded(eta),
+                    "unit": spoken_unit(measure),
+                },
                 score=eta,
             )
 
@@ -74,13 +85,19 @@ def relations(table: Table, roles: Roles) -> Iterator[Finding]:
         yield Finding(
             title=f"{words(one)} and {words(other).lower()} go together ({'positive' if r > 0 else 'negative'})",
             detail=(
-                f"The more {words(one).lower()}, the {word} {words(other).lower()}: correlation {r:+.2f} over {len(rows)} rows. "
+                f"The more {words(one).lower()}, the {word} {words(other).lower()}: correlation {r:+.2f} over "
+                f"{len(rows)} rows. "
                 "A correlation shows no cause."
             ),
             kind="relation",
             file=table.name,
             columns=(one, other),
-            figures={"r": rounded(r), "slope": rounded(line.slope), "intercept": rounded(line.start), "rows": len(rows)},
+            figures={
+                "r": rounded(r),
+                "slope": rounded(line.slope),
+                "intercept": rounded(line.start),
+                "rows": len(rows),
+            },
             score=line.r2,
         )
 
@@ -140,7 +157,8 @@ def distributions(table: Table, roles: Roles) -> Iterator[Finding]:
         yield Finding(
             title=f"{words(measure)} lies mostly between {number(low)} and {number(high)}",
             detail=(
-                f"Half of the {len(values)} values lie between {number(low)} and {number(high)}, the median is {number(middle)}, "
+                f"Half of the {len(values)} values lie between {number(low)} and {number(high)}, the median is "
+                f"{number(middle)}, "
                 f"the mean {number(fmean(values))}, the range {number(min(values))} to {number(max(values))}. "
                 f"The distribution {shape} (quartile skewness {skew:+.2f})."
             ),

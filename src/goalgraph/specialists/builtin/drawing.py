@@ -1,5 +1,8 @@
 """Draw one chart with matplotlib: lines over time, bars, scatter, histogram. No pyplot, so it is safe in threads."""
 
+# pyright: reportUnknownMemberType=false
+# matplotlib annotates its keyword arguments incompletely.
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +40,8 @@ class Lines:
     label: str
     marks: Sequence[Mark] = ()
     span: tuple[int, int] | None = None
+    yearly: bool = False
+    """Each point stands for a year."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,19 +95,20 @@ def save(picture: Picture, path: Path) -> None:
         import matplotlib
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
     except ImportError as error:
         raise MissingExtra("drawing charts", "data") from error
     matplotlib.rcParams["svg.hashsalt"] = "goalgraph"
     bars = max((len(panel.values) for panel in picture.panels if isinstance(panel, Bars)), default=0)
     height = max(5.0, 1.9 + 0.34 * bars)
     wide = len(picture.panels) > 1
-    figure = Figure(figsize=(11.5 if wide else 9.0, height), dpi=120, facecolor="white", layout="constrained")
+    figure = Figure(figsize=(11.5 if wide else 9.0, height), dpi=120, facecolor="white")
+    figure.set_layout_engine(ConstrainedLayoutEngine(rect=(0.01, 0.055, 0.98, 0.935)))
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(rect=(0.01, 0.055, 0.98, 0.935))
     ratios = [1.75 if isinstance(panel, Lines) else 1.0 for panel in picture.panels]
+    grid = figure.add_gridspec(1, len(ratios), width_ratios=ratios)
     for place, panel in enumerate(picture.panels):
-        axes = figure.add_subplot(figure.add_gridspec(1, len(ratios), width_ratios=ratios, wspace=0.06)[0, place])
-        _panel(axes, panel)
+        _panel(figure.add_subplot(grid[0, place]), panel)
     title = fill(picture.title, 88 if wide else 68)
     figure.suptitle(title, x=0.015, ha="left", fontsize=14, fontweight="bold", color=INK)
     figure.text(0.015, 0.015, picture.source, fontsize=8.5, color="#666666")
@@ -134,31 +140,38 @@ def _panel(axes: "Axes", panel: Lines | Bars | Scatter | Histogram) -> None:
 
 
 def _lines(axes: "Axes", panel: Lines) -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+    from matplotlib.patheffects import withStroke
     from matplotlib.ticker import FuncFormatter
 
-    locator = AutoDateLocator(minticks=4, maxticks=9)
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    days = [float(date2num(when)) for when in panel.dates]
+    axes.xaxis_date()
+    if panel.yearly:
+        every = -(-len(days) // 10)
+        axes.set_xticks(days[::every], [str(when.year) for when in list(panel.dates)[::every]])
+    else:
+        locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     axes.yaxis.set_major_formatter(FuncFormatter(_tick))
     axes.grid(axis="y", color="#E6E6E6", linewidth=0.8)
     axes.set_axisbelow(True)
     if panel.span is not None:
-        start, end = panel.dates[panel.span[0]], panel.dates[panel.span[1]]
-        axes.axvspan(start, end, color=ORANGE, alpha=0.10, linewidth=0)  # pyright: ignore[reportArgumentType]
+        start, end = days[panel.span[0]], days[panel.span[1]]
+        axes.axvspan(start, end, color=ORANGE, alpha=0.10, linewidth=0)
     few = len(panel.values) <= 20
-    axes.plot(panel.dates, panel.values, color=BLUE, linewidth=2.2, marker="o" if few else "", markersize=4)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    axes.margins(x=0.06, y=0.16)
+    axes.plot(days, panel.values, color=BLUE, linewidth=2.2, marker="o" if few else "", markersize=4)
+    axes.margins(x=0.07, y=0.2)
     axes.set_ylabel(panel.label, color="#444444", fontsize=10)
     last = len(panel.values) - 1
     for mark in panel.marks:
-        at = (panel.dates[mark.at], panel.values[mark.at])
-        axes.plot([at[0]], [at[1]], marker="o", markersize=6.5, color=ORANGE)  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+        at = (days[mark.at], panel.values[mark.at])
+        axes.plot([at[0]], [at[1]], marker="o", markersize=6.5, color=ORANGE)
         side = "left" if mark.at < 0.12 * last else "right" if mark.at > 0.88 * last else "center"
         shift = (0, -10 if mark.below else 10)
         axes.annotate(
-            mark.text, at, xytext=shift, textcoords="offset points", ha=side, va="top" if mark.below else "bottom",  # pyright: ignore[reportArgumentType]
-            fontsize=9.5, color=INK, bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8},
+            mark.text, at, xytext=shift, textcoords="offset points", ha=side, va="top" if mark.below else "bottom",
+            fontsize=9.5, color=INK, path_effects=[withStroke(linewidth=3, foreground="white")],
         )  # fmt: skip
 
 
@@ -170,13 +183,13 @@ def _bars(axes: "Axes", panel: Bars) -> None:
     places = range(len(values))
     axes.barh(list(places), values, color=[BLUE if value >= 0 else ORANGE for value in values], height=0.66)
     axes.set_yticks(list(places), names, fontsize=9.5)
-    axes.invert_yaxis()
     axes.axvline(0, color="#888888", linewidth=0.8)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(FuncFormatter(_tick))
     axes.grid(axis="x", color="#E6E6E6", linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.margins(x=0.22)
+    axes.margins(x=0.3)
+    axes.set_ylim(max(len(values), 5) - 0.4 - max(0, 5 - len(values)) / 2, -0.6 - max(0, 5 - len(values)) / 2)
     if min(values) >= 0:
         axes.set_xlim(left=0)
     axes.set_xlabel(panel.label, color="#444444", fontsize=10)

@@ -34,7 +34,8 @@ def check_files(files: Sequence[Path]) -> None:
     """Look at every file's kind and first bytes, before anything is planned.
 
     Raises:
-        InvalidData: A file is missing, empty, unreadable, of an unknown kind or not what its name says; the text names it.
+        InvalidData: A file is missing, empty, unreadable, of an unknown kind or not what its name says; the text
+            names it.
     """
     find_sources(files)
 
@@ -105,7 +106,9 @@ def _check(path: Path) -> None:
     if magic is not None and magic not in head[:1024]:
         raise InvalidData(f"{str(path)!r} is not a {suffix[1:]} file", hint="export it again, or correct its suffix")
     if magic is None and is_binary(head):
-        raise InvalidData(f"{str(path)!r} is binary, not text", hint=f"give a real {suffix[1:]} file, or correct its suffix")
+        raise InvalidData(
+            f"{str(path)!r} is binary, not text", hint=f"give a real {suffix[1:]} file, or correct its suffix"
+        )
 
 
 def _common(paths: Sequence[Path]) -> Path:

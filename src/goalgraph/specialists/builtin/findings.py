@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
 
 from pydantic import JsonValue
 
@@ -16,7 +15,7 @@ class Finding:
     title: str
     detail: str
     kind: str
-    """Such as ``"growth"``, ``"shock_and_recovery"``, ``"seasonal_pattern"``, ``"group_difference"``, ``"outliers"``."""
+    """Such as ``"growth"``, ``"shock_and_recovery"``, ``"seasonal_pattern"`` or ``"group_difference"``."""
     file: str
     columns: tuple[str, ...]
     """Columns it is about, the main one first."""
@@ -59,7 +58,7 @@ def read_findings(output: JsonValue) -> tuple[Finding, ...]:
                 kind=str(item.get("kind") or ""),
                 file=str(item.get("file") or ""),
                 columns=tuple(str(name) for name in columns) if isinstance(columns, list) else (),
-                figures=cast("dict[str, JsonValue]", figures) if isinstance(figures, dict) else {},
+                figures=figures if isinstance(figures, dict) else {},
                 group=group if isinstance(group, str) else None,
                 brief=str(item.get("brief") or ""),
             )

@@ -4,7 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-__all__ = ["Line", "Move", "extremes", "fit", "largest_fall", "largest_rise", "robust_scores", "smoothed", "turning_points"]
+__all__ = [
+    "Line",
+    "Move",
+    "extremes",
+    "fit",
+    "largest_fall",
+    "largest_rise",
+    "robust_scores",
+    "smoothed",
+    "turning_points",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

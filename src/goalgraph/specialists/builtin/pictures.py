@@ -53,7 +53,9 @@ class Shelf:
                 panel = _histogram(table, column)
                 title = f"Distribution of {words(column).lower()}: median {number(panel.median)}"
                 source = _source(table, roles, [panel], None)
-                return Drawable(Picture(title=title, panels=[panel], source=source), alt=f"{title}, {len(panel.values)} rows.")
+                return Drawable(
+                    Picture(title=title, panels=[panel], source=source), alt=f"{title}, {len(panel.values)} rows."
+                )
         return None
 
     def measures(self) -> list[str]:
@@ -80,7 +82,7 @@ class Shelf:
                 label=f"Change in %, {span}",
                 texts=[_signed(changes[label]) for label in shown],
             )
-            title = f"{order[0]} grew most and {order[-1]} least, {span}"
+            title = f"Changes from {_signed(changes[order[0]])} ({order[0]}) to {_signed(changes[order[-1]])} ({order[-1]}), {span}"
             alt = f"{title}: " + ", ".join(f"{label} {_signed(changes[label])}" for label in shown) + "."
             yield Drawable(Picture(title=title, panels=[panel], source=_source(table, roles, [panel], None)), alt=alt)
 
@@ -140,6 +142,7 @@ def _line(finding: Finding, series: Series) -> Lines:
             for at, low in shown.items()
         ],
         span=span,
+        yearly=series.step == "year",
     )
 
 
@@ -177,7 +180,7 @@ def _driver_bars(finding: Finding, series: Series) -> Iterator[Bars]:
         unit = f" ({series.unit})" if series.unit else ""
         yield Bars(
             values={name: changes[name] for name in shown},
-            label=f"Change by part{unit}, {span}",
+            label=f"Change by part{unit},\n{span}",
             texts=[f"{'+' if changes[name] >= 0 else '−'}{number(abs(changes[name]))}" for name in shown],
         )
 
@@ -192,14 +195,20 @@ def _group_bars(finding: Finding, main: str) -> Iterator[Bars]:
     if means:
         order = sorted(means, key=lambda name: means[name], reverse=True)
         shown = order if len(order) <= _MAX_BARS else order[: _MAX_BARS // 2] + order[-_MAX_BARS // 2 :]
-        yield Bars(values={name: means[name] for name in shown}, label=f"Mean {words(main).lower()}", texts=[number(means[n]) for n in shown])
+        yield Bars(
+            values={name: means[name] for name in shown},
+            label=f"Mean {words(main).lower()}",
+            texts=[number(means[n]) for n in shown],
+        )
 
 
 def _months(finding: Finding, main: str) -> Iterator[Bars]:
     months: JsonValue = finding.figures.get("months")
     if isinstance(months, dict):
         means = {name: float(mean) for name, mean in months.items() if isinstance(mean, (int, float))}
-        yield Bars(values=means, label=f"Mean {words(main).lower()} by month", texts=[number(mean) for mean in means.values()])
+        yield Bars(
+            values=means, label=f"Mean {words(main).lower()} by month", texts=[number(mean) for mean in means.values()]
+        )
 
 
 def _histogram(table: Table, column: str) -> Histogram:

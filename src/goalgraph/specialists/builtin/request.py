@@ -56,11 +56,11 @@ class Request:
     text: str = ""
 
 
-def read_request(instruction: str, goal: str = "") -> Request:
+def read_request(instruction: str, goal: str = "", *, unit: str = "") -> Request:
     """Read an instruction; what it leaves open is taken from the goal.
 
     A number in the goal counts only where the instruction is not about something else ("list the outliers" of a goal
-    that asks for three trends).
+    that asks for three trends). A unit given apart wins over one in the texts.
     """
     own, wide = _topics(instruction), _topics(goal)
     same = not own or not wide or bool(own & wide)
@@ -69,7 +69,7 @@ def read_request(instruction: str, goal: str = "") -> Request:
         charts=_count(_CHARTS, instruction) or _count(_CHARTS, goal),
         topics=own or wide,
         max_words=_max_words(instruction) or _max_words(goal),
-        unit=_unit(instruction) or _unit(goal),
+        unit=unit or _unit(instruction) or _unit(goal),
         svg=bool(re.search(r"\bsvg\b", f"{instruction} {goal}", re.IGNORECASE)),
         histogram=bool(re.search(r"\b(histograms?|distributions?)\b", instruction, re.IGNORECASE)),
         overview=bool(re.search(r"\b(overview|ranking|bar charts?|compar\w+)\b", instruction, re.IGNORECASE)),
@@ -97,9 +97,7 @@ def mentioned(names: Iterable[str], text: str) -> frozenset[str]:
 
 
 def _topics(text: str) -> frozenset[Topic]:
-    return frozenset(
-        topic for topic in get_args(Topic) if re.search(rf"\b(?:{_TOPICS[topic]})\b", text, re.IGNORECASE)
-    )
+    return frozenset(topic for topic in get_args(Topic) if re.search(rf"\b(?:{_TOPICS[topic]})\b", text, re.IGNORECASE))
 
 
 def _count(nouns: str, text: str) -> int | None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from statistics import fmean, median
 from typing import TYPE_CHECKING
 
@@ -185,12 +186,16 @@ def _total(groups: list[Series]) -> Iterator[Series]:
         return
     values = tuple(sum(item.values[at] for item in groups) for at in range(len(first.dates)))
     yield replace(
-        first, label=f"Total {words(first.column).lower()}", group=None, values=values, spread=max(s.spread for s in groups)
+        first,
+        label=f"Total {words(first.column).lower()}",
+        group=None,
+        values=values,
+        spread=max(s.spread for s in groups),
     )
 
 
 def _step(dates: list[datetime]) -> Step:
-    gap = median((later - earlier).total_seconds() / 86400 for earlier, later in zip(dates, dates[1:], strict=False))
+    gap = median((later - earlier).total_seconds() / 86400 for earlier, later in pairwise(dates))
     return min(_DAYS, key=lambda step: abs(_DAYS[step] - gap) / _DAYS[step])
 
 

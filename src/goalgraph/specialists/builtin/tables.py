@@ -61,7 +61,9 @@ def read_table(path: Path, name: str | None = None) -> Table:
             else:
                 frame = _delimited(text, notes)
     except OSError as error:
-        raise InvalidData(f"{shown!r} cannot be opened: {error.strerror or error}", hint="check its permissions") from error
+        raise InvalidData(
+            f"{shown!r} cannot be opened: {error.strerror or error}", hint="check its permissions"
+        ) from error
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise InvalidData(f"{shown!r} is not a well-formed table: {reason}", hint="correct the file") from error
@@ -132,8 +134,9 @@ def _records(text: str, name: str, *, lines: bool) -> "pl.DataFrame":
     except RecursionError as error:
         raise InvalidData(f"{name!r} is nested too deeply", hint="give a flat list of objects") from error
     if isinstance(found, dict):
-        inner = [value for value in cast("dict[str, object]", found).values() if isinstance(value, list)]
-        found = inner[0] if len(inner) == 1 else [cast("dict[str, object]", found)]
+        whole = cast("dict[str, object]", found)
+        inner: list[object] = [value for value in whole.values() if isinstance(value, list)]
+        found = inner[0] if len(inner) == 1 else [whole]
     rows = cast("list[object]", found) if isinstance(found, list) else []
     if not rows or not all(isinstance(row, dict) for row in rows):
         raise InvalidData(f"{name!r} holds no list of objects", hint='expected [{"column": value, ...}, ...]')

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import fmean
 
 from goalgraph.specialists.builtin.additive import Sums, find_changes, find_sums
@@ -12,10 +13,14 @@ from goalgraph.specialists.builtin.stories import Story, tell
 __all__ = ["METHOD", "Family", "Ranked", "family_of", "rank"]
 
 METHOD = (
-    "Each series' main movement (a fall, with or without recovery, a rise, or a drift) is scored by its relative size, times "
-    "the square root of the series' size against the largest comparable one, times its clarity (R2 of a line through the movement). "
-    "Totals and their parts are recognised by their sums: a movement is told once, at the widest level where it is nearly as "
-    "strong, with the parts that drive it; further findings of the same kind, of related or of parallel series count less."
+    "Each series' main movement (a fall, with or without recovery, a rise, or a drift) is scored by its relative "
+    "size, times "
+    "the square root of the series' size against the largest comparable one, times its clarity (R2 of a line "
+    "through the movement). "
+    "Totals and their parts are recognised by their sums: a movement is told once, at the widest level where it "
+    "is nearly as "
+    "strong, with the parts that drive it; further findings of the same kind, of related or of parallel series "
+    "count less."
 )
 
 _WIDER = 0.7
@@ -131,14 +136,14 @@ def _plot(story: Story) -> str:
     return "fall" if story.kind in ("decline", "partial_recovery") else story.kind
 
 
-def _widest(
-    family: Family, stories: dict[str, Story], scores: dict[str, float], key: str, chosen: list[str]
-) -> str:
+def _widest(family: Family, stories: dict[str, Story], scores: dict[str, float], key: str, chosen: list[str]) -> str:
     """Go up to the largest total that tells the same story nearly as strongly."""
     fit = [
         total
         for total in family.above.get(key, frozenset())
-        if total not in chosen and total in scores and stories[total].kind == stories[key].kind
+        if total not in chosen
+        and total in scores
+        and stories[total].kind == stories[key].kind
         and scores[total] >= _WIDER * scores[key]
     ]
     return max(fit, key=lambda total: fmean(family.series[total].values), default=key)
@@ -148,8 +153,8 @@ def _parallel(one: Series, other: Series) -> bool:
     """Tell whether two series move together from point to point, so that they say the same thing."""
     if one.dates != other.dates or len(one.dates) < 4:
         return False
-    first = [later - earlier for earlier, later in zip(one.values, one.values[1:], strict=False)]
-    second = [later - earlier for earlier, later in zip(other.values, other.values[1:], strict=False)]
+    first = [later - earlier for earlier, later in pairwise(one.values)]
+    second = [later - earlier for earlier, later in pairwise(other.values)]
     mean_a, mean_b = fmean(first), fmean(second)
     cov = sum((a - mean_a) * (b - mean_b) for a, b in zip(first, second, strict=True))
     var = sum((a - mean_a) ** 2 for a in first) * sum((b - mean_b) ** 2 for b in second)

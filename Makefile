@@ -1,0 +1,43 @@
+# Each target makes its own environment from nothing but python3 and pip; a second call finds it ready.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check format lint types layers clean
+
+demo: .venv/.ready-demo
+	$(BIN)/goalgraph run "Analyze the data, identify the top 3 trends, create visualizations, and write an executive summary" \
+		--data examples/data/us-employment.csv --out demo-output --yes --overwrite
+
+test: .venv/.ready-dev
+	$(BIN)/pytest
+
+check: lint types layers test
+
+format: .venv/.ready-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: .venv/.ready-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: .venv/.ready-dev
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+layers: .venv/.ready-dev
+	$(BIN)/lint-imports --no-cache
+
+clean:
+	rm -rf .venv demo-output dist .mypy_cache .ruff_cache
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.ready-demo: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[data,sqlite]'
+	@touch $@
+
+.venv/.ready-dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@ .venv/.ready-demo

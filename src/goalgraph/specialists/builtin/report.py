@@ -1,0 +1,87 @@
+"""The report writer: one Markdown report from the outcomes of earlier steps; a model may write its summary."""
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from goalgraph.planner.card import SpecialistCard
+from goalgraph.planner.outcome import Artifact
+from goalgraph.specialists.builtin.markdown import layout, summary_of, title_of
+from goalgraph.specialists.builtin.material import gather
+from goalgraph.specialists.builtin.prompting import write_or
+from goalgraph.specialists.builtin.request import read_request
+from goalgraph.specialists.builtin.wording import slug
+from goalgraph.specialists.specialist import StepContext, StepResult, StepTask
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+__all__ = ["ReportWriter"]
+
+_USUAL_WORDS = 250
+
+
+class ReportWriter:
+    """Writes ``report.md``; a second step of the same goal writes ``report-<step>.md`` beside it."""
+
+    def __init__(self, *, out: Path, model: "BaseChatModel | None" = None) -> None:
+        self._out = out
+        self._model = model
+        self._names: dict[tuple[str, str], str] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def card(self) -> SpecialistCard:
+        """How planners see it."""
+        return SpecialistCard(
+            name="report_writer",
+            description=(
+                "Writes a Markdown report or executive summary from the results of the steps it depends on "
+                "(findings, charts, "
+                "passages, texts) and saves it as a file. It must depend on every step whose result belongs in "
+                "the report."
+            ),
+            capabilities=("writing", "reporting"),
+        )
+
+    async def run(self, task: StepTask, context: StepContext) -> StepResult:
+        """Write the report."""
+        material = gather(context.dependencies)
+        request = read_request(task.instruction, context.goal)
+        rules = summary_of(material)
+        title = title_of(context.goal, material)
+        draft = layout(title, rules, material, self._out, brief=request.brief, max_words=request.max_words)
+        words = min(_USUAL_WORDS, request.max_words // 2) if request.max_words else _USUAL_WORDS
+        context.progress("writing the report")
+        summary, failed = await write_or(
+            rules, "report_writer", self._model, task, context, draft=draft.markdown, words=str(max(30, words))
+        )
+        if summary != rules:
+            draft = layout(title, summary, material, self._out, brief=request.brief, max_words=request.max_words)
+        path = self._out / self._name(context.goal, task.step)
+        await asyncio.to_thread(_write, path, draft.markdown)
+        lacking = [*failed]
+        if request.max_words is not None and draft.words > request.max_words:
+            lacking.append(f"asked for at most {request.max_words} words, the shortest report has {draft.words}")
+        broken = [step for step, outcome in context.dependencies.items() if outcome.status != "succeeded"]
+        if broken:
+            lacking.append(f"without the results of: {', '.join(broken)}")
+        return StepResult(
+            output={"title": draft.title, "markdown": draft.markdown, "path": str(path)},
+            confidence=0.2 if not context.dependencies else 0.5 if broken else 0.9,
+            artifacts=(Artifact(path=str(path), media_type="text/markdown", title=draft.title),),
+            degraded=tuple(lacking),
+        )
+
+    def _name(self, goal: str, step: str) -> str:
+        with self._lock:
+            first = all(known != goal for known, _ in self._names)
+            return self._names.setdefault((goal, step), "report.md" if first else f"report-{slug(step)}.md")
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

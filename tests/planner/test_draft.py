@@ -1,0 +1,177 @@
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from goalgraph.errors import PlanProblem
+from goalgraph.planner.card import SpecialistCard
+from goalgraph.planner.draft import compile_draft, draft_schema, read_draft
+from goalgraph.planner.plan import AgentStep, Plan
+
+
+def step(**changes: object) -> dict[str, object]:
+    return {"id": "a", "agent": "writer", "task": "Write it.", "depends_on": []} | changes
+
+
+def without(field: str) -> dict[str, object]:
+    return {key: value for key, value in step().items() if key != field}
+
+
+def problems(*steps: object) -> list[tuple[str, str | None, str | None]]:
+    found = compile_draft({"name": "n", "steps": list(steps)})
+    assert not isinstance(found, Plan)
+    return [(problem.code, problem.step, problem.field) for problem in found]
+
+
+def test_a_sound_draft_becomes_a_plan() -> None:
+    draft = {"name": "Report", "steps": [step(), step(id="b", depends_on=["a", "a"])]}
+    assert compile_draft(draft) == Plan(
+        name="Report",
+        steps=(
+            AgentStep(id="a", agent="writer", task="Write it."),
+            AgentStep(id="b", agent="writer", task="Write it.", depends_on=("a",)),
+        ),
+    )
+
+
+def test_numbers_as_ids_become_text_on_both_sides() -> None:
+    plan = compile_draft({"name": "n", "steps": [step(id=1), step(id=2, depends_on=[1])]})
+    assert isinstance(plan, Plan)
+    assert [(item.id, item.depends_on) for item in plan.steps] == [("1", ()), ("2", ("1",))]
+
+
+def test_braces_in_a_task_are_data() -> None:
+    plan = compile_draft({"name": "n", "steps": [step(task="Explain {{ steps.x.output }} and {% raw %}")]})
+    assert isinstance(plan, Plan)
+    assert plan.steps[0].task == "Explain {{ steps.x.output }} and {% raw %}"
+
+
+def test_characters_that_no_store_keeps_are_replaced() -> None:
+    plan = compile_draft({"name": "n\x00", "steps": [step(task="a\x00b\ud800c")]})
+    assert isinstance(plan, Plan)
+    assert (plan.name, plan.steps[0].task) == ("n\ufffd", "a\ufffdb\ufffdc")
+
+
+@pytest.mark.parametrize(
+    ("draft", "expected"),
+    [
+        (None, ("wrong_type", "steps")),
+        ([], ("wrong_type", "steps")),
+        ("text", ("wrong_type", "steps")),
+        ({}, ("missing_field", "steps")),
+        ({"steps": "a"}, ("wrong_type", "steps")),
+        ({"steps": [step()], "name": 3}, ("wrong_type", "name")),
+        ({"steps": [step()], "notes": "x"}, ("unknown_field", "notes")),
+    ],
+    ids=["null", "list", "text", "empty", "steps are text", "name is a number", "surplus"],
+)
+def test_what_is_wrong_with_the_whole_is_one_problem(draft: object, expected: tuple[str, str]) -> None:
+    found = compile_draft(draft)
+    assert not isinstance(found, Plan)
+    assert [(problem.code, problem.field) for problem in found] == [expected]
+
+
+def test_an_absent_name_is_no_problem() -> None:
+    assert isinstance(compile_draft({"steps": [step()]}), Plan)
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        (7, ("wrong_type", None, "steps[0]")),
+        (None, ("wrong_type", None, "steps[0]")),
+        (without("id"), ("missing_field", None, "steps[0].id")),
+        (without("agent"), ("missing_field", "a", "agent")),
+        (without("task"), ("missing_field", "a", "task")),
+        (without("depends_on"), ("missing_field", "a", "depends_on")),
+        (step(id="two words"), ("invalid_id", "two words", "id")),
+        (step(id=True), ("invalid_id", None, "steps[0].id")),
+        (step(id={"x": 1}), ("invalid_id", None, "steps[0].id")),
+        (step(id="-a"), ("invalid_id", "-a", "id")),
+        (step(agent=3), ("wrong_type", "a", "agent")),
+        (step(task=" "), ("wrong_type", "a", "task")),
+        (step(task=["do", "it"]), ("wrong_type", "a", "task")),
+        (step(task="x" * 20_001), ("invalid_field", "a", "task")),
+        (step(agent="x" * 200), ("invalid_field", "a", "agent")),
+        (step(depends_on="b"), ("wrong_type", "a", "depends_on")),
+        (step(depends_on=["b c"]), ("invalid_id", "a", "depends_on")),
+        (step(depends_on=[None]), ("invalid_id", "a", "depends_on")),
+        (step(when="x > 1"), ("unknown_field", "a", "when")),
+    ],
+    ids=lambda value: "-".join(str(part) for part in value) if isinstance(value, tuple) else "",
+)
+def test_what_is_wrong_with_a_step_is_told_with_step_and_field(
+    item: object, expected: tuple[str, str | None, str]
+) -> None:
+    assert problems(item) == [expected]
+
+
+def test_all_problems_come_at_once_and_in_order() -> None:
+    assert problems(step(id="x y", task=None), step(id="b", agent=1, depends_on=3, extra=0)) == [
+        ("invalid_id", "x y", "id"),
+        ("missing_field", "x y", "task"),
+        ("unknown_field", "b", "extra"),
+        ("wrong_type", "b", "agent"),
+        ("wrong_type", "b", "depends_on"),
+    ]
+
+
+def test_a_problem_says_what_was_expected_and_found() -> None:
+    found = compile_draft({"name": "n", "steps": [step(depends_on="b")]})
+    assert [str(problem) for problem in found if isinstance(problem, PlanProblem)] == [
+        "step 'a' depends_on: expected a list of step ids, found 'b' (write it as the schema says)"
+    ]
+
+
+def test_a_step_with_an_unreadable_field_still_stands_in_the_graph() -> None:
+    draft = read_draft({"name": "n", "steps": [step(task=3, depends_on=["b"]), step(id="b", depends_on=["a"])]})
+    assert [(item.id, item.depends_on) for item in draft.plan.steps] == [("a", ("b",)), ("b", ("a",))]
+    assert len(draft.problems) == 1
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["id", "agent", "task", "depends_on", "steps", "name", "x"]), inner, max_size=5
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.one_of(JSON, st.fixed_dictionaries({"name": JSON, "steps": st.lists(JSON, max_size=5)})))
+def test_nothing_a_model_may_write_raises(data: object) -> None:
+    found = compile_draft(data)
+    assert isinstance(found, Plan) or (found and all(problem.message for problem in found))
+
+
+def objects(schema: object) -> list[Mapping[str, Any]]:
+    if isinstance(schema, list):
+        return [found for item in schema for found in objects(item)]
+    if not isinstance(schema, Mapping):
+        return []
+    own = [schema] if schema.get("type") == "object" else []
+    return own + [found for value in schema.values() for found in objects(value)]
+
+
+def test_the_schema_is_what_strict_modes_take() -> None:
+    schema = draft_schema([SpecialistCard(name="writer"), SpecialistCard(name="reader")])
+    assert len(objects(schema)) == 2
+    for item in objects(schema):
+        assert item["additionalProperties"] is False
+        assert list(item["required"]) == list(item["properties"])
+    assert not {"anyOf", "oneOf", "$ref", "default", "pattern"} & set(json.dumps(schema).replace('"', " ").split())
+    assert list(objects(schema)[1]["properties"]) == ["id", "agent", "task", "depends_on"]
+    assert objects(schema)[1]["properties"]["agent"]["enum"] == ["reader", "writer"]
+
+
+@pytest.mark.parametrize("count", [0, 251])
+def test_no_names_or_too_many_for_an_enum_leave_the_agent_free(count: int) -> None:
+    schema = draft_schema(SpecialistCard(name=f"s{number}") for number in range(count))
+    assert "enum" not in objects(schema)[1]["properties"]["agent"]
