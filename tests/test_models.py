@@ -116,7 +116,10 @@ async def test_complete_sends_system_and_user_and_returns_the_text() -> None:
 
 @pytest.mark.httpx2(base_url=URL)
 def test_one_model_works_in_one_event_loop_after_another(httpx2_mock: respx.MockRouter) -> None:
-    httpx2_mock.post("/chat/completions").mock(side_effect=lambda request: reply(json.loads(request.content)["model"]))
+    def echo(request: httpx.Request) -> httpx.Response:
+        return reply(json.loads(request.content)["model"])
+
+    httpx2_mock.post("/chat/completions").mock(side_effect=echo)
     model = chat_model()
     pools = list[int]()
 

@@ -100,7 +100,7 @@ def test_usage_is_counted_unless_the_reply_brings_its_own() -> None:
     own = AIMessage("x", usage_metadata={"input_tokens": 7, "output_tokens": 8, "total_tokens": 15})
     model = ScriptedChatModel(["12345678", own])
     usages = [model.invoke([HumanMessage("1234")]).usage_metadata for _ in range(2)]
-    assert [(usage or {}).get("total_tokens") for usage in usages] == [3, 15]
+    assert [usage["total_tokens"] for usage in usages if usage] == [3, 15]
 
 
 def test_copies_share_the_script() -> None:
@@ -129,7 +129,10 @@ def test_a_scripted_specialist_is_a_specialist() -> None:
 
 
 def test_a_specialist_answers_by_step_and_records_its_calls() -> None:
-    specialist = ScriptedSpecialist("s", {"a": {"n": 1}, "b": lambda task, _context: task.instruction}, default=None)
+    def repeat(task: StepTask, _context: StepContext) -> str:
+        return task.instruction
+
+    specialist = ScriptedSpecialist("s", {"a": {"n": 1}, "b": repeat}, default=None)
     assert run(specialist, "a", "b", "c") == [{"n": 1}, "do b", None]
     assert specialist.steps == ["a", "b", "c"]
     assert specialist.calls[1].task.instruction == "do b"

@@ -1,7 +1,6 @@
 """The agent as callers use it: sync and async, streamed, as a tool, as a part of other graphs."""
 
 import asyncio
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,11 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import END, START, StateGraph
+from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from goalgraph import (
@@ -270,12 +271,31 @@ def test_a_config_bound_to_the_agent_is_kept() -> None:
 def test_stored_types_load_back_without_a_warning(sqlite: SqliteSaver, caplog: pytest.LogCaptureFixture) -> None:
     agent = create_plan_agent(None, [worker, blocking], checkpointer=sqlite)
     agent.invoke({"goal": "g", "plan": DIAMOND}, config())
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        values = agent.get_state(config()).values
+    values = agent.get_state(config()).values
     assert isinstance(values["plan"], Plan)
     assert values["outcomes"]["join"].output == EXPECTED
     assert not caplog.records
+
+
+class Planted(BaseModel):
+    """A type that a poisoned row could name."""
+
+    text: str
+
+
+def test_a_type_that_nobody_allowed_is_not_built_from_a_stored_row(sqlite: SqliteSaver) -> None:
+    agent = create_plan_agent(None, [worker], checkpointer=sqlite)
+    agent.invoke({"goal": "Write a report"}, config())
+    kind, data = sqlite.serde.dumps_typed({"read": Planted(text="x")})
+    saver: Any = agent.checkpointer
+    assert saver.serde.loads_typed((kind, data)) == {"read": {"text": "x"}}
+
+
+def test_types_that_the_caller_allowed_stay_allowed() -> None:
+    saver = InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=[Planted]))
+    used: Any = create_plan_agent(None, [worker], checkpointer=saver).checkpointer
+    assert used.serde.loads_typed(used.serde.dumps_typed(Planted(text="x"))) == Planted(text="x")
+    assert used.serde.loads_typed(used.serde.dumps_typed(Plan())) == Plan()
 
 
 @pytest.mark.parametrize("limit", [1, 3])

@@ -96,7 +96,7 @@ def test_a_wrong_tool_name_does_not_lose_the_arguments() -> None:
     ids=["fenced", "twice", "cut"],
 )
 def test_arguments_that_are_no_json_are_searched_like_text(arguments: str, expected: object) -> None:
-    message = AIMessage(content="", invalid_tool_calls=[broken_call(arguments)])  # type: ignore[list-item]
+    message = AIMessage(content="", invalid_tool_calls=[broken_call(arguments)])
     assert read(message) == expected
 
 

@@ -1,6 +1,6 @@
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +13,7 @@ from goalgraph.planner.plan import AgentStep, Plan
 
 
 def step(**changes: object) -> dict[str, object]:
-    return {"id": "a", "agent": "writer", "task": "Write it.", "depends_on": []} | changes
+    return {"id": "a", "agent": "writer", "task": "Write it.", "depends_on": list[str]()} | changes
 
 
 def without(field: str) -> dict[str, object]:
@@ -101,7 +101,7 @@ def test_an_absent_name_is_no_problem() -> None:
         (step(depends_on=[None]), ("invalid_id", "a", "depends_on")),
         (step(when="x > 1"), ("unknown_field", "a", "when")),
     ],
-    ids=lambda value: "-".join(str(part) for part in value) if isinstance(value, tuple) else "",
+    ids=lambda value: "-".join(map(str, cast("tuple[object, ...]", value))) if isinstance(value, tuple) else "",
 )
 def test_what_is_wrong_with_a_step_is_told_with_step_and_field(
     item: object, expected: tuple[str, str | None, str]
@@ -153,11 +153,12 @@ def test_nothing_a_model_may_write_raises(data: object) -> None:
 
 def objects(schema: object) -> list[Mapping[str, Any]]:
     if isinstance(schema, list):
-        return [found for item in schema for found in objects(item)]
+        return [found for item in cast("list[object]", schema) for found in objects(item)]
     if not isinstance(schema, Mapping):
         return []
-    own = [schema] if schema.get("type") == "object" else []
-    return own + [found for value in schema.values() for found in objects(value)]
+    item = cast("Mapping[str, Any]", schema)
+    own = [item] if item.get("type") == "object" else []
+    return own + [found for value in item.values() for found in objects(value)]
 
 
 def test_the_schema_is_what_strict_modes_take() -> None:

@@ -31,7 +31,7 @@ CARDS = (
 
 
 def step(**changes: object) -> dict[str, object]:
-    return {"id": "a", "agent": "writer", "task": "Write it.", "depends_on": []} | changes
+    return {"id": "a", "agent": "writer", "task": "Write it.", "depends_on": list[str]()} | changes
 
 
 def plan(*steps: Mapping[str, object]) -> dict[str, object]:

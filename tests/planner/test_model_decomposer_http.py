@@ -1,14 +1,14 @@
 import json
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 import httpx
 import pytest
 import respx
-from langchain_core.callbacks import AsyncCallbackHandler
-from langchain_core.tracers._streaming import _StreamingCallbackHandler
 from langchain_openai import ChatOpenAI
+from langgraph.graph import START, StateGraph
 from pydantic import SecretStr
+from typing_extensions import TypedDict
 
 from goalgraph.errors import (
     ModelFailed,
@@ -31,8 +31,6 @@ PLAN: dict[str, Any] = {
 }
 TEXT = json.dumps(PLAN)
 REQUEST = PlanRequest(goal="Write a report.", cards=(SpecialistCard(name="writer"),))
-
-Wire = Callable[..., httpx.Response]
 
 
 def chat(content: str | None = TEXT, finish: str = "stop", **message: Any) -> httpx.Response:
@@ -93,7 +91,8 @@ async def plan_with(server: respx.MockRouter, *answers: httpx.Response, repairs:
 
 
 def sent(server: respx.MockRouter) -> list[dict[str, Any]]:
-    return [json.loads(call.request.content) for call in server.calls]
+    calls = cast("list[respx.models.Call]", server.calls)
+    return [json.loads(call.request.content) for call in calls]
 
 
 async def test_the_schema_is_sent_as_a_strict_response_format(server: respx.MockRouter) -> None:
@@ -238,16 +237,16 @@ async def test_a_lasting_fault_is_a_failed_model(server: respx.MockRouter, answe
     assert "\n" not in str(caught.value)
 
 
-class Listener(AsyncCallbackHandler, _StreamingCallbackHandler[Any]):
-    """Listens to tokens as LangGraph's stream mode "messages" does."""
-
-    def tap_output_aiter(self, run_id: Any, output: Any) -> Any:
-        return output
-
-    def tap_output_iter(self, run_id: Any, output: Any) -> Any:
-        return output
+class Board(TypedDict):
+    steps: int
 
 
-async def test_a_plan_is_asked_for_in_one_piece_even_where_somebody_listens(server: respx.MockRouter) -> None:
-    await plan_with(server, chat(), callbacks=[Listener()])
-    assert not sent(server)[0].get("stream")
+async def test_a_plan_is_asked_for_in_one_piece_even_where_somebody_listens_to_tokens(server: respx.MockRouter) -> None:
+    async def decompose(state: Board) -> Board:
+        return {"steps": len((await plan_with(server, chat())).steps)}
+
+    builder = StateGraph(Board).add_node(decompose)  # pyright: ignore[reportUnknownMemberType]
+    graph = builder.add_edge(START, "decompose").compile()  # pyright: ignore[reportUnknownMemberType]
+    async for _ in graph.astream({"steps": 0}, stream_mode="messages"):  # pyright: ignore[reportUnknownMemberType]
+        pass
+    assert [body.get("stream") for body in sent(server)] in ([None], [False])

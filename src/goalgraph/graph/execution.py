@@ -10,7 +10,14 @@ from typing import cast
 
 from langgraph.errors import GraphBubbleUp
 from pydantic import JsonValue
-from tenacity import AsyncRetrying, RetryError, retry_if_not_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    AsyncRetrying,
+    RetryError,
+    retry_if_not_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
 
 from goalgraph.planner.outcome import Outcome, StepError
 from goalgraph.planner.plan import Retry, Step
@@ -108,12 +115,8 @@ async def _attempts(
     try:
         async for attempt in AsyncRetrying(
             stop=stop_after_attempt(retry.max_attempts),
-            wait=wait_exponential_jitter(
-                initial=retry.initial_seconds,
-                max=retry.max_seconds,
-                exp_base=retry.factor,
-                jitter=min(1.0, retry.initial_seconds),
-            ),
+            wait=wait_exponential(retry.initial_seconds, max=retry.max_seconds, exp_base=retry.factor)
+            + wait_random(0, min(1.0, retry.initial_seconds)),
             retry=retry_if_not_exception_type((GraphBubbleUp, asyncio.CancelledError)),
         ):
             with attempt:

@@ -28,7 +28,7 @@ from goalgraph.planner.plan import Plan, Step
 from goalgraph.planner.validation import PlanPolicy, checked
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.specialists.specialist import Specialist, StepContext, StepTask
-from goalgraph.synthesis import Synthesis, SynthesisRequest, Synthesizer
+from goalgraph.synthesis import Concatenate, Synthesis, SynthesisRequest, Synthesizer
 
 __all__ = ["Nodes"]
 
@@ -145,7 +145,14 @@ class Nodes:
 
     async def _synthesized(self, plan: Plan, outcomes: Mapping[str, Outcome], state: PlanState) -> Synthesis:
         request = SynthesisRequest(goal=state.get("goal", ""), plan=plan, outcomes=outcomes)
-        return await self.synthesizer.synthesize(request)
+        try:
+            return await self.synthesizer.synthesize(request)
+        except GraphBubbleUp:
+            raise
+        except Exception as error:
+            plain = await Concatenate().synthesize(request)
+            reason = f"the synthesis failed ({type(error).__name__}: {' '.join(str(error).split())}); parts are joined"
+            return Synthesis(answer=plain.answer, degraded=(reason, *plain.degraded))
 
     async def _outcome(
         self, work: Work, step: Step, run: Run, config: RunnableConfig, runtime: Runtime[Any]

@@ -1,6 +1,7 @@
 """Any checkpointer, sync or async, made usable from the engine's event loop."""
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
@@ -13,6 +14,7 @@ from langgraph.checkpoint.base import (
     CheckpointTuple,
     DeltaChannelHistory,
 )
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from goalgraph.graph.writer import grouping
 from goalgraph.planner.outcome import Artifact, Outcome, StepError, Usage
@@ -33,12 +35,12 @@ class AnyLoopSaver(BaseCheckpointSaver[Any]):
     in a thread of its own; an
     async one that belongs to another, running loop (``AsyncSqliteSaver``) is called over there; others are called as
     they are.
-    Types of ours that checkpoints hold are allowed in the saver's serializer.
+    Types of ours that checkpoints hold are allowed in the saver's serializer, and unknown ones are not built.
     """
 
     def __init__(self, inner: BaseCheckpointSaver[Any]) -> None:
         """Wrap a saver; its connection stays the caller's to open and close."""
-        self.inner, self._writer = grouping(inner.with_allowlist(_ALLOWED))
+        self.inner, self._writer = grouping(_strict(inner))
         super().__init__(serde=self.inner.serde)
         self._sync_only = False
 
@@ -181,6 +183,22 @@ class AnyLoopSaver(BaseCheckpointSaver[Any]):
             except NotImplementedError:
                 self._sync_only = True
         return await self._writer.do(blocking)
+
+
+def _strict(saver: BaseCheckpointSaver[Any]) -> BaseCheckpointSaver[Any]:
+    """Return the saver with a serializer that builds, beside LangGraph's own safe types, only those it is told to.
+
+    One that builds whatever a stored row names would run code from a poisoned database. Callers whose nested graphs
+    keep types of their own allow them by ``JsonPlusSerializer(allowed_msgpack_modules=[...])``, which stays in force.
+    """
+    allows_anything = saver.with_allowlist([("goalgraph", "no such type")]) is saver
+    if allows_anything and type(saver.serde) is JsonPlusSerializer:
+        saver = copy.copy(saver)
+        saver.serde = JsonPlusSerializer(
+            pickle_fallback=saver.serde.pickle_fallback, allowed_msgpack_modules=[*_ALLOWED]
+        )
+        return saver
+    return saver.with_allowlist(_ALLOWED)
 
 
 async def _awaited(native: Callable[[], Awaitable[T]]) -> T:

@@ -18,7 +18,7 @@ from goalgraph.planner.questions import lookups
 from goalgraph.planner.validation import checked
 from goalgraph.planner.vocabulary import SYNONYMS, content, stem, stemmed
 
-__all__ = ["OfflineDecomposer"]
+__all__ = ["OfflineDecomposer", "plan_offline"]
 
 _TASK_LENGTH = 19_000
 """The longest text that one field of a step is given, in characters; the schema allows 20,000."""

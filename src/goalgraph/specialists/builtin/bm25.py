@@ -189,8 +189,8 @@ class Index:
         self._having = Counter(term for counts in self._counts for term in counts)
 
     def weight(self, term: str) -> float:
-        """Return a term's inverse document frequency: high for rare and unknown terms."""
-        having = self._having[term]
+        """Return a term's inverse document frequency: high for rare terms, and for unknown ones the same."""
+        having = max(1, self._having[term])
         return math.log(1 + (len(self._counts) - having + 0.5) / (having + 0.5))
 
     def scores(self, query: Mapping[str, float]) -> list[float]:

@@ -200,7 +200,7 @@ def _parsed(column: "pl.Series") -> "tuple[pl.Series, bool] | None":
     for form in _DATE_FORMATS + _TIME_FORMATS:
         if not sample.str.to_datetime(form, strict=False).null_count():
             found = text.str.to_datetime(form, strict=False).dt.replace_time_zone(None).cast(pl.Datetime("us"))
-            if found.null_count() == text.null_count():
+            if found.null_count() == text.null_count() and (found.drop_nulls().dt.year() >= 1000).all():
                 return found, False
     for form in _MONTH_FORMATS:
         if not (sample + "-01").str.to_date(form, strict=False).null_count():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from textwrap import fill
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from goalgraph.errors import MissingExtra
@@ -20,6 +21,8 @@ __all__ = ["Bars", "Histogram", "Lines", "Mark", "Picture", "Scatter", "save"]
 
 BLUE, ORANGE, GREY, INK = "#0072B2", "#D55E00", "#9AA0A6", "#222222"
 """From the palette of Okabe and Ito (2008), which colour-blind readers can tell apart."""
+
+_SALTING = Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +95,11 @@ def save(picture: Picture, path: Path) -> None:
         MissingExtra: matplotlib is not installed.
     """
     try:
-        import matplotlib
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
         from matplotlib.layout_engine import ConstrainedLayoutEngine
     except ImportError as error:
         raise MissingExtra("drawing charts", "data") from error
-    matplotlib.rcParams["svg.hashsalt"] = "goalgraph"
     bars = max((len(panel.values) for panel in picture.panels if isinstance(panel, Bars)), default=0)
     height = max(5.0, 1.9 + 0.34 * bars)
     wide = len(picture.panels) > 1
@@ -112,14 +113,20 @@ def save(picture: Picture, path: Path) -> None:
     title = fill(picture.title, 88 if wide else 68)
     figure.suptitle(title, x=0.015, ha="left", fontsize=14, fontweight="bold", color=INK)
     figure.text(0.015, 0.015, picture.source, fontsize=8.5, color="#666666")
-    _write(figure, path)
+    _write(figure, path, picture.title)
 
 
-def _write(figure: "Figure", path: Path) -> None:
+def _write(figure: "Figure", path: Path, title: str) -> None:
     """Write beside the target first, so that no half-written picture is ever seen."""
+    from matplotlib import rc_context
+
     part = path.with_name(f".{path.name}.part")
-    vector = path.suffix == ".svg"
-    figure.savefig(part, format=path.suffix[1:], metadata={"Date": None} if vector else {"Software": None})
+    if path.suffix == ".svg":
+        # The salt is what makes the ids inside of an SVG the same each time; it can only be set globally.
+        with _SALTING, rc_context({"svg.hashsalt": "goalgraph"}):
+            figure.savefig(part, format="svg", metadata={"Date": None, "Title": title})
+    else:
+        figure.savefig(part, format=path.suffix[1:], metadata={"Software": None, "Title": title})
     part.replace(path)
 
 
@@ -140,11 +147,11 @@ def _panel(axes: "Axes", panel: Lines | Bars | Scatter | Histogram) -> None:
 
 
 def _lines(axes: "Axes", panel: Lines) -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.patheffects import withStroke
     from matplotlib.ticker import FuncFormatter
 
-    days = [float(date2num(when)) for when in panel.dates]
+    days = [(when - datetime(1970, 1, 1)).total_seconds() / 86400 for when in panel.dates]
     axes.xaxis_date()
     if panel.yearly:
         every = -(-len(days) // 10)

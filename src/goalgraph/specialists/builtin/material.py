@@ -112,7 +112,8 @@ def _missing(step: str, outcome: Outcome) -> Iterator[str]:
     name = words(step.replace("-", " "))
     if outcome.status != "succeeded":
         why = f": {one_line(outcome.error.message, 300)}" if outcome.error else ""
-        yield f"The step “{name}” {'was ' if outcome.status != 'failed' else ''}{outcome.status}{why}. Its part is not in this report."
+        became = "failed" if outcome.status == "failed" else f"was {outcome.status}"
+        yield f"The step “{name}” {became}{why}. Its part is not in this report."
     for reason in outcome.degraded:
         yield f"{name}: {one_line(reason, 300)}."
 

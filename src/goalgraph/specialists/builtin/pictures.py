@@ -63,7 +63,7 @@ class Shelf:
         return [column for name in self._paths for column in self._open(name)[1].measures]
 
     def overviews(self) -> Iterator[Drawable]:
-        """Make, for each table with series that percentages fit, a ranking of their changes from first to last point."""
+        """Make, for each table with series that percentages fit, a ranking of their changes."""
         for name in self._paths:
             table, roles, series = self._open(name)
             changes = {
@@ -77,12 +77,15 @@ class Shelf:
             shown = order if len(order) <= _MAX_BARS else order[: _MAX_BARS // 2] + order[-_MAX_BARS // 2 :]
             first = series[0]
             span = f"{date_text(first.dates[0], first.step)} to {date_text(first.dates[-1], first.step)}"
+            if any((item.dates[0], item.dates[-1]) != (first.dates[0], first.dates[-1]) for item in series):
+                span = "first to last point of each"
             panel = Bars(
                 values={label: 100 * changes[label] for label in shown},
                 label=f"Change in %, {span}",
                 texts=[_signed(changes[label]) for label in shown],
             )
-            title = f"Changes from {_signed(changes[order[0]])} ({order[0]}) to {_signed(changes[order[-1]])} ({order[-1]}), {span}"
+            top, bottom = (f"{_signed(changes[label])} ({label})" for label in (order[0], order[-1]))
+            title = f"Changes from {top} to {bottom}, {span}"
             alt = f"{title}: " + ", ".join(f"{label} {_signed(changes[label])}" for label in shown) + "."
             yield Drawable(Picture(title=title, panels=[panel], source=_source(table, roles, [panel], None)), alt=alt)
 

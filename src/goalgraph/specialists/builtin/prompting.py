@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["fenced", "write_or", "write_text"]
 
 _MAX_CHARACTERS = 60_000
+_CLOSING = re.compile(r"</(?=(?:draft|findings|input|method|passages|profile|result)\b)", re.IGNORECASE)
 _USER = "\n<!-- user -->\n"
 
 
@@ -71,5 +72,5 @@ def fenced(name: str, value: JsonValue) -> str:
     if cut > 0:
         text = f"{text[:_MAX_CHARACTERS]}\n[{cut} more characters are left out]"
     tag = name.split()[0]
-    inside = re.sub(rf"</(?={tag}\b)", "<\\/", text)
+    inside = _CLOSING.sub(r"<\\/", text)
     return f"<{name}>\n{inside}\n</{tag}>"

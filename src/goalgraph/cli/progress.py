@@ -1,0 +1,212 @@
+"""How far a run is: a record that follows its events, and two ways to show it."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, cast
+
+from goalgraph.graph.events import Event, StepFinished, StepProgress, StepStarted
+from goalgraph.planner.outcome import Outcome, Status, StepError
+from goalgraph.views.text import one_line
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from goalgraph.cli.terminal import Terminal
+
+__all__ = ["StepLine", "Track", "as_event", "plain_line", "shown", "table"]
+
+_SIGNS = {
+    "waiting": ("·", "."),
+    "running": ("▸", ">"),
+    "succeeded": ("✓", "+"),
+    "failed": ("✗", "x"),
+    "blocked": ("✗", "x"),
+    "cancelled": ("✗", "x"),
+    "skipped": ("–", "-"),
+}
+_STYLES = {
+    "waiting": "dim",
+    "running": "bold yellow",
+    "succeeded": "green",
+    "failed": "bold red",
+    "blocked": "red",
+    "cancelled": "red",
+    "skipped": "dim",
+}
+_FIELDS = {
+    "step_started": ("step", "specialist"),
+    "step_progress": ("step", "message"),
+    "step_finished": ("step", "status", "attempts", "seconds"),
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class StepLine:
+    """One step as a viewer sees it."""
+
+    id: str
+    specialist: str
+    status: Status | Literal["waiting", "running"] = "waiting"
+    began: float = 0.0
+    """On the viewer's clock, in seconds."""
+    seconds: float = 0.0
+    """That it took; 0 until it has ended."""
+    attempts: int = 0
+    note: str = ""
+    """What its specialist last said, or its error."""
+
+
+@dataclass(slots=True)
+class Track:
+    """The steps of a run in plan order, kept up to date by `follow`."""
+
+    lines: dict[str, StepLine] = field(default_factory=dict[str, StepLine])
+
+    @classmethod
+    def of(cls, doers: Mapping[str, str], outcomes: Mapping[str, Outcome]) -> "Track":
+        """Begin with what was done before.
+
+        Args:
+            doers: Name of the specialist by step id, in plan order.
+            outcomes: Those there are, by step id.
+        """
+        lines = {step_id: StepLine(id=step_id, specialist=who) for step_id, who in doers.items()}
+        for outcome in outcomes.values():
+            line = lines[outcome.step]
+            line.status, line.seconds, line.attempts = outcome.status, outcome.seconds, outcome.attempts
+            line.specialist = outcome.specialist or line.specialist
+            line.note = outcome.error.message if outcome.error is not None else ""
+        return cls(lines)
+
+    @property
+    def done(self) -> int:
+        """Number of steps that have ended."""
+        return sum(1 for line in self.lines.values() if line.status not in ("waiting", "running"))
+
+    def follow(self, event: Event, now: float) -> None:
+        """Take in an event.
+
+        Args:
+            event: Of the run.
+            now: In seconds, on any clock that only goes forward.
+        """
+        line = self.lines.get(event["step"]) if "step" in event else None
+        if line is None:
+            return
+        if event["type"] == "step_started":
+            line.status, line.began, line.specialist = "running", now, event["specialist"]
+        elif event["type"] == "step_progress":
+            line.note = event["message"]
+        elif event["type"] == "step_finished":
+            line.status, line.seconds, line.attempts = event["status"], event["seconds"], event["attempts"]
+            line.specialist = event.get("specialist") or line.specialist
+            line.note = event.get("error", "")
+
+    def outcomes(self) -> dict[str, Outcome]:
+        """What is known of the steps that have ended, where no checkpoint knows more."""
+        return {
+            line.id: Outcome(
+                step=line.id,
+                status=line.status,
+                specialist=line.specialist,
+                attempts=line.attempts,
+                seconds=line.seconds,
+                error=StepError(code="raised", message=line.note) if line.note else None,
+            )
+            for line in self.lines.values()
+            if line.status not in ("waiting", "running")
+        }
+
+    @contextmanager
+    def displayed(self, terminal: "Terminal", clock: Callable[[], float]) -> Generator[Callable[[Event], None]]:
+        """Show the run while it goes on: lines that change on a terminal, a new line for each event elsewhere.
+
+        Yields:
+            What to call with every event.
+        """
+        if not terminal.rich:
+
+            def told(event: Event) -> None:
+                self.follow(event, clock())
+                if (text := plain_line(event)) is not None:
+                    terminal.line(text)
+
+            yield told
+            return
+
+        from rich.live import Live
+
+        def drawn() -> "Table":
+            return table(self.lines, clock(), terminal.console.height - 2, signs=terminal.signs)
+
+        with Live(console=terminal.console, get_renderable=drawn, refresh_per_second=8):
+            yield lambda event: self.follow(event, clock())
+
+
+def as_event(part: object) -> Event | None:
+    """Recognise an event of the engine among whatever else specialists put on the custom stream."""
+    if not isinstance(part, Mapping):
+        return None
+    found = cast("Mapping[str, object]", part)
+    fields = _FIELDS.get(str(found.get("type")))
+    if fields is None or not all(name in found for name in fields):
+        return None
+    return cast("StepStarted | StepProgress | StepFinished", found)
+
+
+def plain_line(event: Event) -> str | None:
+    """Write an event as one line of text; None for one that is not worth a line."""
+    if event["type"] == "step_started":
+        return f"started {event['step']} ({one_line(event['specialist'])})"
+    if event["type"] == "step_finished":
+        why = f": {one_line(event['error'])}" if "error" in event else ""
+        return f"{event['status']} {event['step']} after {event['seconds']:.1f} s{why}"
+    return None
+
+
+def shown(lines: Sequence[StepLine], room: int) -> tuple[list[StepLine], int]:
+    """Choose the lines that fit: all of them, or first what runs, then what failed, then what comes next.
+
+    Returns:
+        The lines in plan order, and how many are left out.
+    """
+    if len(lines) <= room:
+        return list(lines), 0
+    ranks = {"running": 0, "failed": 1, "waiting": 2}
+    places = sorted(range(len(lines)), key=lambda place: (ranks.get(lines[place].status, 3), place))
+    return [lines[place] for place in sorted(places[: max(room, 1)])], len(lines) - max(room, 1)
+
+
+def table(lines: Mapping[str, StepLine], now: float, room: int, *, signs: bool) -> "Table":
+    """Draw the lines as a table.
+
+    Args:
+        lines: By step id, in plan order.
+        now: On the clock of their ``began``.
+        room: Rows of the terminal.
+        signs: Whether characters beyond ASCII can be shown.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    chosen, hidden = shown(tuple(lines.values()), room - 1)
+    drawn = Table.grid(padding=(0, 1))
+    drawn.add_column(no_wrap=True)
+    drawn.add_column(no_wrap=True, overflow="ellipsis", style="cyan")
+    drawn.add_column(no_wrap=True, overflow="ellipsis", style="magenta")
+    drawn.add_column(no_wrap=True, justify="right")
+    drawn.add_column(no_wrap=True, overflow="ellipsis", style="dim")
+    for line in chosen:
+        seconds = now - line.began if line.status == "running" else line.seconds
+        drawn.add_row(
+            Text(_SIGNS[line.status][0 if signs else 1], style=_STYLES[line.status]),
+            line.id,
+            one_line(line.specialist, 40),
+            f"{seconds:.1f} s" if line.status != "waiting" else "",
+            one_line(line.note, 100),
+        )
+    if hidden:
+        done = sum(1 for line in lines.values() if line.status not in ("waiting", "running"))
+        drawn.add_row("", Text(f"{done} of {len(lines)} steps done", style="dim"), "", "", "")
+    return drawn

@@ -1,0 +1,129 @@
+"""What is kept of a run beside its checkpoints: the content of ``run.json``."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from goalgraph.cli.endings import BadInput
+from goalgraph.cli.terminal import as_json_text
+from goalgraph.planner.outcome import Artifact, Outcome, Status, Usage
+from goalgraph.planner.plan import Plan
+
+__all__ = ["RunOptions", "RunRecord", "StepRecord", "read_record", "step_records"]
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RunOptions(_Stored):
+    """How the steps of a run are done; a resumed run is done in the same way."""
+
+    max_concurrency: Annotated[int, Field(ge=1)] | None = None
+    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Seconds for one attempt of a step."""
+    specialists: tuple[str, ...] = ()
+    """The caller's own, as ``module:attribute``."""
+    directory: str = ""
+    """Where those modules are imported from."""
+
+
+class StepRecord(_Stored):
+    """What became of a step."""
+
+    id: str
+    status: Status | Literal["waiting"]
+    """``waiting``: it has not been done."""
+    specialist: str | None = None
+    attempts: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+    artifacts: tuple[Artifact, ...] = ()
+
+
+class RunRecord(_Stored):
+    """A run, from its first moment to its end."""
+
+    version: str
+    """Of goalgraph."""
+    run: str
+    thread: str
+    """Of the checkpoints."""
+    goal: str
+    data: tuple[str, ...] = ()
+    """Absolute paths."""
+    model: str | None = None
+    options: RunOptions = RunOptions()
+    started: str
+    """ISO 8601, UTC."""
+    finished: str | None = None
+    """When the run ended, or was interrupted."""
+    status: Literal["running", "interrupted", "complete", "degraded", "failed", "halted"] = "running"
+    """A run whose process was killed stays ``running``."""
+    degraded: tuple[str, ...] = ()
+    steps: tuple[StepRecord, ...] = ()
+    planning: Usage = Usage()
+    """What the planner's model was asked for."""
+    usage: Usage = Usage()
+    """All of it, planning included."""
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.status not in ("running", "interrupted")
+
+    @property
+    def done(self) -> int:
+        """Number of steps that have an outcome."""
+        return sum(1 for step in self.steps if step.status != "waiting")
+
+    def text(self) -> str:
+        """The content of ``run.json``."""
+        return as_json_text(self.model_dump(mode="json"))
+
+
+def read_record(path: Path) -> RunRecord:
+    """Read a ``run.json``.
+
+    Raises:
+        BadInput: It cannot be read, or is no record of a run.
+    """
+    try:
+        return RunRecord.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise BadInput(f"cannot read {str(path)!r}: {error.strerror}", hint="check the path and its permissions") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the document"
+        raise BadInput(
+            f"{str(path)!r} is no record of a run of this version: {where}: {first['msg']}", hint="run the goal again"
+        ) from error
+
+
+def step_records(plan: Plan, doers: Mapping[str, str], outcomes: Mapping[str, Outcome]) -> tuple[StepRecord, ...]:
+    """Record every step of a plan, in plan order.
+
+    Args:
+        plan: The plan.
+        doers: Name of the specialist that is to do it, by step id.
+        outcomes: Those there are, by step id.
+    """
+    return tuple(
+        _recorded(outcomes[step.id], doers) if step.id in outcomes
+        else StepRecord(id=step.id, status="waiting", specialist=doers.get(step.id))
+        for step in plan.steps
+    )
+
+
+def _recorded(outcome: Outcome, doers: Mapping[str, str]) -> StepRecord:
+    return StepRecord(
+        id=outcome.step,
+        status=outcome.status,
+        specialist=outcome.specialist or doers.get(outcome.step),
+        attempts=outcome.attempts,
+        seconds=round(outcome.seconds, 3),
+        error=outcome.error.message if outcome.error is not None else None,
+        artifacts=outcome.artifacts,
+    )

@@ -1,0 +1,172 @@
+"""What is recorded survives: SIGKILL at random moments, cancellation, an interrupt inside a specialist."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.types import Command, interrupt
+
+from goalgraph import StepContext, StepTask, create_plan_agent, specialist
+
+SCRIPT = Path(__file__).parent / "crashing.py"
+KILLS = int(os.environ.get("GOALGRAPH_KILLS", "12"))
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, str(SCRIPT), str(folder / "run.sqlite"), str(folder / "ledger")]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def recorded(folder: Path) -> set[str]:
+    """Steps whose outcomes the database holds."""
+    sys.path.insert(0, str(SCRIPT.parent))
+    try:
+        import crashing
+    finally:
+        sys.path.pop(0)
+    if not (folder / "run.sqlite").exists():
+        return set()
+    with SqliteSaver.from_conn_string(str(folder / "run.sqlite")) as saver:
+        state = crashing.build(saver, 1).get_state(crashing.CONFIG)
+    found = set((state.values or {}).get("outcomes") or {})
+    for task in state.tasks:
+        found |= set((task.result or {}).get("outcomes", {}))
+    return found
+
+
+def wait_for_ledger(folder: Path, lines: int, process: "subprocess.Popen[str]") -> None:
+    """Wait until the ledger has so many lines, or the process has ended before."""
+    while process.poll() is None:
+        if (folder / "ledger").exists() and len((folder / "ledger").read_bytes().splitlines()) >= lines:
+            return
+        time.sleep(0.0005)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    process = start(tmp_path_factory.mktemp("undisturbed"))
+    answer, errors = process.communicate(timeout=60)
+    assert answer.startswith("complete"), errors
+    return answer
+
+
+@pytest.mark.parametrize("seed", range(KILLS))
+def test_a_run_killed_at_a_random_moment_ends_as_if_it_had_not_been(
+    seed: int, tmp_path: Path, undisturbed: str
+) -> None:
+    chance = random.Random(seed)
+    done: set[str] = set()
+    begun_before = 0
+    for _ in range(chance.choice([1, 1, 2, 3])):
+        process = start(tmp_path)
+        wait_for_ledger(tmp_path, begun_before + 1 + chance.randrange(60), process)
+        time.sleep(chance.random() * 0.02)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        ledger = (tmp_path / "ledger").read_text().splitlines()
+        rerun = {line.split()[1] for line in ledger[begun_before:] if line.startswith("start ")} & done
+        assert not rerun, "recorded steps ran again"
+        done |= recorded(tmp_path)
+        begun_before = len(ledger)
+        if len(done) == 30:
+            break
+    answer, errors = start(tmp_path).communicate(timeout=60)
+    assert answer == undisturbed, errors
+    ledger = (tmp_path / "ledger").read_text().splitlines()
+    again = {line.split()[1] for line in ledger[begun_before:] if line.startswith("start ")}
+    assert not again & done, "recorded steps ran again"
+    keys = Counter(tuple(line.split()[1:]) for line in set(ledger) if line.startswith("start "))
+    assert len(keys) == 30, "a step that ran again had another idempotency key"
+
+
+@specialist
+async def slow(task: StepTask, context: StepContext) -> str:
+    await asyncio.sleep(0 if task.step == "quick" else 30)
+    return task.step
+
+
+def config() -> Any:
+    return {"configurable": {"thread_id": "1"}}
+
+
+async def test_a_cancelled_run_keeps_what_was_done(sqlite: SqliteSaver) -> None:
+    plan = {"steps": [{"id": one, "task": "t", "agent": "slow"} for one in ("quick", "long")]}
+    agent = create_plan_agent(None, [slow], checkpointer=sqlite)
+    running = asyncio.create_task(agent.ainvoke({"goal": "g", "plan": plan}, config()))
+    await asyncio.sleep(0.3)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    calls: list[str] = []
+
+    @specialist(name="slow")
+    async def quick(task: StepTask, context: StepContext) -> str:
+        calls.append(task.step)
+        return task.step
+
+    result = await create_plan_agent(None, [quick], checkpointer=sqlite).ainvoke(None, config())
+    assert calls == ["long"]
+    assert result["status"] == "complete"
+    assert list(result["outcomes"]) == ["quick", "long"]
+
+
+@pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
+async def test_an_interrupt_inside_a_specialist_surfaces_and_resumes_without_running_others_again(
+    is_async: bool, sqlite: SqliteSaver
+) -> None:
+    calls: list[str] = []
+
+    @specialist
+    async def asks(task: StepTask, context: StepContext) -> str:
+        return f"you said {interrupt('sure?')}"
+
+    @specialist
+    async def works(task: StepTask, context: StepContext) -> str:
+        calls.append(task.step)
+        return ",".join(str(one.output) for one in context.dependencies.values())
+
+    plan = {
+        "steps": [
+            {"id": "before", "task": "t", "agent": "works"},
+            {"id": "ask", "task": "t", "agent": "asks", "depends_on": ["before"]},
+            {"id": "beside", "task": "t", "agent": "works", "depends_on": ["before"]},
+            {"id": "after", "task": "t", "agent": "works", "depends_on": ["ask", "beside"]},
+        ]
+    }
+    agent = create_plan_agent(None, [asks, works], checkpointer=sqlite)
+
+    async def call(given: Any) -> Any:
+        return (
+            await agent.ainvoke(given, config()) if is_async else await asyncio.to_thread(agent.invoke, given, config())
+        )
+
+    paused = await call({"goal": "g", "plan": plan})
+    assert [one.value for one in paused["__interrupt__"]] == ["sure?"]
+    assert calls == ["before", "beside"]
+    result = await call(Command(resume={paused["__interrupt__"][0].id: "yes"}))
+    assert calls == ["before", "beside", "after"]
+    assert result["outcomes"]["after"].output == "you said yes,"
+    assert result["status"] == "complete"
+
+
+def test_an_outcome_is_stored_once_and_not_with_every_later_checkpoint(tmp_path: Path) -> None:
+    @specialist
+    async def large(text: str) -> str:
+        return "x" * 10_000
+
+    file = tmp_path / "run.sqlite"
+    with SqliteSaver.from_conn_string(str(file)) as saver:
+        plan = {"steps": [{"id": f"s{i}", "task": "t", "agent": "large"} for i in range(100)]}
+        agent = create_plan_agent(None, [large], checkpointer=saver, synthesis=lambda request: "done")
+        agent.invoke({"goal": "g", "plan": plan}, config())
+        stored = saver.conn.execute("PRAGMA page_count").fetchone()[0] * 4096
+    assert stored < 2 * 100 * 10_000
