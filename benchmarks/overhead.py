@@ -2,21 +2,25 @@
 
     python benchmarks/overhead.py [--rounds 5] [--sizes chain:200 fan:500 layers:1000] [--scale]
 
-Each figure is the median over the rounds, with the lowest and highest beside it; the contenders take turns within a
-round, so that a drift of the machine's speed reaches all of them. Building the graph is counted on both sides.
+Figures are microseconds per step: the median over the rounds, with the lowest and highest beside it; the contenders take
+turns within a round, so that a drift of the machine's speed reaches all of them. Building the graph is counted on both
+sides. SQLite (a): each with the saver it is best with in async code (AsyncSqliteSaver there, SqliteSaver here);
+(b): both with SqliteSaver, node per step with sync nodes; (c): both with AsyncSqliteSaver.
 """
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import operator
 import statistics
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
 
+from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict
@@ -75,15 +79,18 @@ class Outputs(TypedDict):
     outputs: Annotated[dict[str, int], operator.or_]
 
 
-async def node_per_step(graph: Graph, saver: Any) -> None:
+def nodes(graph: Graph, saver: Any, *, sync: bool) -> Any:
     """LangGraph, one node per step."""
     builder: Any = StateGraph(Outputs)
 
-    def node(step: str) -> Callable[[Outputs], Awaitable[dict[str, dict[str, int]]]]:
+    def node(step: str) -> Any:
         async def run(state: Outputs) -> dict[str, dict[str, int]]:
             return {"outputs": {step: 1}}
 
-        return run
+        def run_sync(state: Outputs) -> dict[str, dict[str, int]]:
+            return {"outputs": {step: 1}}
+
+        return run_sync if sync else run
 
     awaited = {need for needs in graph.values() for need in needs}
     for step in graph:
@@ -92,16 +99,27 @@ async def node_per_step(graph: Graph, saver: Any) -> None:
         builder.add_edge(needs if len(needs) > 1 else needs[0] if needs else START, step)
         if step not in awaited:
             builder.add_edge(step, END)
-    result = await builder.compile(checkpointer=saver).ainvoke({"outputs": {}}, _config())
+    return builder.compile(checkpointer=saver)
+
+
+async def node_per_step(graph: Graph, saver: Any) -> None:
+    """LangGraph, one node per step."""
+    result = await nodes(graph, saver, sync=False).ainvoke({"outputs": {}}, _config())
+    if len(result["outputs"]) != len(graph):
+        raise RuntimeError("steps are missing")
+
+
+async def node_per_step_sync(graph: Graph, saver: Any) -> None:
+    """The same with sync nodes and a sync saver, called from a thread."""
+    result = await asyncio.to_thread(lambda: nodes(graph, saver, sync=True).invoke({"outputs": {}}, _config()))
     if len(result["outputs"]) != len(graph):
         raise RuntimeError("steps are missing")
 
 
 async def goalgraph(graph: Graph, saver: Any) -> None:
     """This library."""
-    plan = Plan(
-        steps=tuple(AgentStep(id=step, task="nothing", agent="noop", depends_on=needs) for step, needs in graph.items())
-    )
+    steps = [AgentStep(id=one, task="nothing", agent="noop", depends_on=tuple(needs)) for one, needs in graph.items()]
+    plan = Plan(steps=tuple(steps))
     agent = create_plan_agent(None, [noop], checkpointer=saver, limits=Limits(max_steps=10_000), synthesis="last_wins")
     result = await agent.ainvoke({"goal": "nothing", "plan": plan}, _config())
     if len(result["outcomes"]) != len(graph) or result["status"] != "complete":
@@ -115,21 +133,41 @@ def _config() -> Any:
     return {"configurable": {"thread_id": str(next(_threads))}, "recursion_limit": 100_000}
 
 
-CONTENDERS = {"asyncio": plain, "node per step": node_per_step, "goalgraph": goalgraph}
+CONTENDERS = ("asyncio", "node per step", "goalgraph")
+
+SETTINGS: dict[str, dict[str, tuple[Any, str | None]]] = {
+    "none": {"asyncio": (plain, None), "node per step": (node_per_step, None), "goalgraph": (goalgraph, None)},
+    "SQLite (a)": {"node per step": (node_per_step, "async"), "goalgraph": (goalgraph, "sync")},
+    "SQLite (b)": {"node per step": (node_per_step_sync, "sync"), "goalgraph": (goalgraph, "sync")},
+    "SQLite (c)": {"node per step": (node_per_step, "async"), "goalgraph": (goalgraph, "async")},
+}
+"""By checkpointer, who is measured with which kind of saver."""
 
 
-async def measure(graph: Graph, rounds: int, *, sqlite: bool, contenders: dict[str, Any]) -> dict[str, list[float]]:
+@contextlib.asynccontextmanager
+async def opened(kind: str | None) -> AsyncGenerator[Any]:
+    """A fresh saver of that kind."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = str(Path(folder) / "run.sqlite")
+        if kind is None:
+            yield None
+        elif kind == "sync":
+            with SqliteSaver.from_conn_string(file) as saver:
+                saver.setup()
+                yield saver
+        else:
+            async with AsyncSqliteSaver.from_conn_string(file) as saver:
+                await saver.setup()
+                yield saver
+
+
+async def measure(graph: Graph, rounds: int, contenders: dict[str, tuple[Any, str | None]]) -> dict[str, list[float]]:
     """Seconds per round of each contender."""
     took: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds + 1):
-        for name, contender in contenders.items():
-            with tempfile.TemporaryDirectory() as folder:
-                if sqlite:
-                    async with AsyncSqliteSaver.from_conn_string(str(Path(folder) / "run.sqlite")) as saver:
-                        await saver.setup()
-                        seconds = await timed(contender, graph, saver)
-                else:
-                    seconds = await timed(contender, graph, None)
+        for name, (contender, kind) in contenders.items():
+            async with opened(kind) as saver:
+                seconds = await timed(contender, graph, saver)
             if number:  # the first round warms up
                 took[name].append(seconds)
     return took
@@ -162,31 +200,23 @@ async def main() -> None:
     parser.add_argument("--sizes", nargs="*", default=["chain:200", "fan:500", "layers:1000"])
     parser.add_argument("--scale", action="store_true", help="500 steps against 4,000 as well")
     args = parser.parse_args()
-    print(
-        "| plan | checkpointer | asyncio, us/step | node per step, us/step | goalgraph, us/step | ratio to node per
-        step |"
-    )
+    print("| plan | checkpointer | asyncio | node per step | goalgraph | goalgraph / node per step |")
     print("|---|---|---|---|---|---|")
     for size in args.sizes:
         shape, _, count = size.partition(":")
         graph = SHAPES[shape](int(count))
-        for sqlite in (False, True):
-            contenders = CONTENDERS if not sqlite else {k: v for k, v in CONTENDERS.items() if k != "asyncio"}
-            took = await measure(graph, args.rounds, sqlite=sqlite, contenders=contenders)
-            print(
-                f"| {shape} {count} | {'SQLite' if sqlite else 'none'} "
-                f"| {shown(took['asyncio'], len(graph)) if 'asyncio' in took else ''} "
-                f"| {shown(took['node per step'], len(graph))} | {shown(took['goalgraph'], len(graph))} "
-                f"| {ratio(took['goalgraph'], took['node per step'])} |",
-                flush=True,
-            )
+        for setting, contenders in SETTINGS.items():
+            took = await measure(graph, args.rounds, contenders)
+            cells = [shown(took[name], len(graph)) if name in took else "" for name in CONTENDERS]
+            against = ratio(took["goalgraph"], took["node per step"])
+            print(f"| {shape} {count} | {setting} | {' | '.join(cells)} | {against} |", flush=True)
     if args.scale:
-        print("\n| plan | 500 steps, us/step | 4,000 steps, us/step | ratio per step |\n|---|---|---|---|")
+        print("\n| plan | 500 steps | 4,000 steps | ratio per step |\n|---|---|---|---|")
         for shape, make in SHAPES.items():
-            small, large = make(500), make(4000)
-            contenders = {"goalgraph": goalgraph}
-            few = (await measure(small, args.rounds, sqlite=False, contenders=contenders))["goalgraph"]
-            many = (await measure(large, args.rounds, sqlite=False, contenders=contenders))["goalgraph"]
+            few, many = [
+                (await measure(make(count), args.rounds, {"goalgraph": (goalgraph, None)}))["goalgraph"]
+                for count in (500, 4000)
+            ]
             per_step = ratio([one / 4000 for one in many], [one / 500 for one in few])
             print(f"| {shape} | {shown(few, 500)} | {shown(many, 4000)} | {per_step} |", flush=True)
 

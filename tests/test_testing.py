@@ -150,3 +150,10 @@ def test_delays_overlap_and_the_peak_is_counted() -> None:
     specialist = ScriptedSpecialist("s", delays={"a": 0.02, "b": 0.02})
     run(specialist, "a", "b", "c")
     assert specialist.peak == 3
+
+
+def test_calls_one_after_another_have_a_peak_of_one() -> None:
+    specialist = ScriptedSpecialist("s", failures={"a": ValueError("no")})
+    for step in ("a", "b"):
+        run(specialist, step)
+    assert specialist.peak == 1

@@ -115,6 +115,22 @@ async def test_all_problems_go_back_at_once_with_the_draft() -> None:
     )
 
 
+async def test_a_missing_field_is_told_once_and_not_as_a_problem_of_its_stand_in() -> None:
+    model = ScriptedChatModel([plan({"id": "a", "task": "Write it.", "depends_on": ["b"]})])
+    with pytest.raises(PlannerInvalid) as caught:
+        await ModelDecomposer(model, max_repairs=0).decompose(request())
+    assert [(problem.code, problem.field) for problem in caught.value.problems] == [
+        ("missing_field", "agent"),
+        ("unknown_dependency", "depends_on"),
+    ]
+
+
+async def test_a_draft_before_the_last_answer_does_not_go_back() -> None:
+    model = ScriptedChatModel([plan(step(agent="nobody")), cut("{"), plan()])
+    await ModelDecomposer(model).decompose(request())
+    assert [len(messages) for messages in model.received] == [2, 4, 2]
+
+
 async def test_only_the_last_draft_goes_back() -> None:
     model = ScriptedChatModel([plan(step(agent="x")), plan(step(agent="y")), plan()])
     await ModelDecomposer(model).decompose(request())

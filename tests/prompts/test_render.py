@@ -26,6 +26,12 @@ def test_all_missing_and_surplus_values_are_named_at_once() -> None:
     assert "missing ['drafted', 'more'] and surplus ['extra', 'other']" in str(caught.value)
 
 
+@pytest.mark.parametrize("values", [{"schema": 1, "extra": 2}, {}], ids=["surplus", "missing"])
+def test_a_surplus_or_missing_value_alone_is_an_invalid_prompt(values: dict[str, object]) -> None:
+    with pytest.raises(InvalidPrompt, match=r"takes the values \['schema'\]"):
+        render("plan_json", **values)
+
+
 @pytest.mark.parametrize("name", ["nowhere", "../plan", "", "templates/plan"])
 def test_a_template_that_does_not_exist_is_an_invalid_prompt(name: str) -> None:
     with pytest.raises(InvalidPrompt, match="cannot be read"):

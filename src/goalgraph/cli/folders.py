@@ -31,7 +31,6 @@ class RunFolder:
         self.report = path / "report.md"
         self._record = path / "run.json"
         self._plan = path / "plan.yaml"
-        self._lock: int | None = None
         self._made: list[Path] = []
 
     def __str__(self) -> str:
@@ -131,8 +130,8 @@ class RunFolder:
         files = [self.path / name for name in _NAMES]
         with suppress(BadInput):
             inside = self.path.resolve()
-            artifacts = [Path(artifact.path) for step in self.record.steps for artifact in step.artifacts]
-            files += [path for path in artifacts if path.resolve().is_relative_to(inside)]
+            written = [self.path / name for name in self.record.files]
+            files += [path for path in written if path.resolve().is_relative_to(inside)]
         for path in files:
             path.unlink(missing_ok=True)
 
@@ -148,8 +147,7 @@ def new_run(out: Path | None, goal: str, now: datetime) -> RunFolder:
     if out is not None:
         return RunFolder(out)
     plain = unicodedata.normalize("NFKD", goal).encode("ascii", "ignore").decode().lower()
-    words = re.sub(r"[^a-z0-9]+", "-", plain)[:40].strip("-")
-    name = "-".join(filter(None, (now.strftime("%Y%m%d-%H%M%S"), words)))
+    name = "-".join([now.strftime("%Y%m%d-%H%M%S"), *re.findall(r"[a-z0-9]{1,20}", plain)[:5]])
     path, count = _RUNS / name, 1
     while path.exists():
         count += 1

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from goalgraph.cli.endings import BadInput
 from goalgraph.cli.terminal import as_json_text
 from goalgraph.planner.outcome import Artifact, Outcome, Status, Usage
-from goalgraph.planner.plan import Plan
 
 __all__ = ["RunOptions", "RunRecord", "StepRecord", "read_record", "step_records"]
 
@@ -79,6 +78,11 @@ class RunRecord(_Stored):
         """Number of steps that have an outcome."""
         return sum(1 for step in self.steps if step.status != "waiting")
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths of the files that steps wrote."""
+        return tuple(dict.fromkeys(artifact.path for step in self.steps for artifact in step.artifacts))
+
     def text(self) -> str:
         """The content of ``run.json``."""
         return as_json_text(self.model_dump(mode="json"))
@@ -102,28 +106,36 @@ def read_record(path: Path) -> RunRecord:
         ) from error
 
 
-def step_records(plan: Plan, doers: Mapping[str, str], outcomes: Mapping[str, Outcome]) -> tuple[StepRecord, ...]:
-    """Record every step of a plan, in plan order.
+def step_records(doers: Mapping[str, str], outcomes: Mapping[str, Outcome], folder: Path) -> tuple[StepRecord, ...]:
+    """Record every step of a plan.
 
     Args:
-        plan: The plan.
-        doers: Name of the specialist that is to do it, by step id.
+        doers: Name of the specialist that is to do it, by step id, in plan order.
         outcomes: Those there are, by step id.
+        folder: Of the run; files in it are recorded relative to it, so that it can be moved.
     """
     return tuple(
-        _recorded(outcomes[step.id], doers) if step.id in outcomes
-        else StepRecord(id=step.id, status="waiting", specialist=doers.get(step.id))
-        for step in plan.steps
+        _recorded(outcomes[step_id], who, folder)
+        if step_id in outcomes
+        else StepRecord(id=step_id, status="waiting", specialist=who)
+        for step_id, who in doers.items()
     )
 
 
-def _recorded(outcome: Outcome, doers: Mapping[str, str]) -> StepRecord:
+def _recorded(outcome: Outcome, who: str, folder: Path) -> StepRecord:
     return StepRecord(
         id=outcome.step,
         status=outcome.status,
-        specialist=outcome.specialist or doers.get(outcome.step),
+        specialist=outcome.specialist or who,
         attempts=outcome.attempts,
         seconds=round(outcome.seconds, 3),
         error=outcome.error.message if outcome.error is not None else None,
-        artifacts=outcome.artifacts,
+        artifacts=tuple(
+            artifact.model_copy(update={"path": _inside(Path(artifact.path), folder)}) for artifact in outcome.artifacts
+        ),
     )
+
+
+def _inside(path: Path, folder: Path) -> str:
+    full, root = path.resolve(), folder.resolve()
+    return full.relative_to(root).as_posix() if full.is_relative_to(root) else str(path)

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, TextIO, cast
 
-from pydantic import JsonValue
-
 if TYPE_CHECKING:
+    from pydantic import JsonValue
     from rich.console import Console, RenderableType
 
 __all__ = ["Terminal", "steady_streams"]
@@ -104,6 +103,12 @@ class Terminal:
             self._shown.write(f"{text}\n")
             self._shown.flush()
 
+    def text(self, text: str) -> None:
+        """Write a line that holds words of specialists or names of files; on a terminal, without what could steer it."""
+        from goalgraph.views.text import printable
+
+        self.line(printable(text) if self._shown.isatty() else text)
+
     def show(self, what: "RenderableType") -> None:
         """Write something that rich draws."""
         if not self.silent:
@@ -120,7 +125,7 @@ class Terminal:
 
         self.show(Markdown(printable(text)))
 
-    def document(self, content: JsonValue) -> None:
+    def document(self, content: "JsonValue") -> None:
         """Write the JSON document."""
         utf = (self._stdout.encoding or "").lower().startswith("utf")
         self._stdout.write(as_json_text(content, ascii_only=not utf))
@@ -142,7 +147,7 @@ class Terminal:
                 return False
 
 
-def as_json_text(content: JsonValue, *, ascii_only: bool = False) -> str:
+def as_json_text(content: "JsonValue", *, ascii_only: bool = False) -> str:
     """Write JSON; names that are no valid text, such as odd paths, are escaped."""
     text = json.dumps(content, indent=2, ensure_ascii=ascii_only)
     try:

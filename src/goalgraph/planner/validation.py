@@ -70,7 +70,8 @@ def _problems(plan: Plan, cards: Sequence[SpecialistCard]) -> Iterator[PlanProbl
         for need in step.depends_on:
             if need not in known or need == step.id:
                 yield _bad_need(step, need, ids)
-        yield from _specialist_problems(step, names)
+        if step.agent not in names or step.requires or step.fallback:
+            yield from _specialist_problems(step, names)
     if sound:
         cycle = dag.find_cycle({step.id: (dag.needs(step) & known) - {step.id} for step in plan.steps})
         if cycle:
@@ -142,8 +143,10 @@ def _specialist_problems(step: Step, names: dict[str, SpecialistCard]) -> Iterat
 def _expression_problems(plan: Plan, known: frozenset[str]) -> Iterator[PlanProblem]:
     fields: list[tuple[str | None, str, object]] = [(None, "output", plan.output)]
     for step in plan.steps:
-        fields.append((step.id, "when", _as_template(step.when)))
-        fields.append((step.id, "input", step.input))
+        if step.when is not None:
+            fields.append((step.id, "when", _as_template(step.when)))
+        if step.input:
+            fields.append((step.id, "input", step.input))
     for owner, field, value in fields:
         try:
             named = references(value).steps
@@ -152,6 +155,14 @@ def _expression_problems(plan: Plan, known: frozenset[str]) -> Iterator[PlanProb
                 code="bad_expression", step=owner, field=field, message=str(error), hint="correct the expression"
             )
             continue
+        if owner in named:
+            yield PlanProblem(
+                code="self_dependency",
+                step=owner,
+                field=field,
+                message="an expression of the step names the step itself",
+                hint="name another step",
+            )
         for name in sorted(named - known):
             yield PlanProblem(
                 code="unknown_reference",
@@ -162,8 +173,8 @@ def _expression_problems(plan: Plan, known: frozenset[str]) -> Iterator[PlanProb
             )
 
 
-def _as_template(when: str | None) -> str | None:
-    return None if when is None or "{{" in when else f"{{{{ {when} }}}}"
+def _as_template(when: str) -> str:
+    return when if "{{" in when else f"{{{{ {when} }}}}"
 
 
 def _listed(names: Iterable[str]) -> str:

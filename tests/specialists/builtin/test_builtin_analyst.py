@@ -2,6 +2,7 @@
 
 import csv
 import statistics
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -197,3 +198,14 @@ async def test_the_profile_counts_missing_and_distinct_values(tmp_path: Path) ->
     assert (columns["x"]["min"], columns["x"]["median"], columns["x"]["max"]) == (1, 3, 9)
     assert columns["kind"]["most_frequent"] == [{"value": "b", "rows": 3}, {"value": "a", "rows": 2}]
     assert columns["day"]["type"] == "time"
+
+
+async def test_months_that_the_file_cuts_short_do_not_become_points(tmp_path: Path) -> None:
+    first, path = date(2020, 1, 30), tmp_path / "t.csv"
+    days = [first + timedelta(days=at) for at in range(800)]
+    rows = [f"{day},{1000 if day.month == 1 and day.year == 2020 else (day - first).days / 10}" for day in days]
+    path.write_text("day,level\n" + "\n".join(rows) + "\n")
+    output, _ = await analysed(path, "the top trend")
+    figures = output["findings"][0]["figures"]
+    assert (figures["first_date"], figures["point_is"]) == ("2020-02", "monthly means")
+    assert figures["peak"] < 100

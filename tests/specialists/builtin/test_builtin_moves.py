@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -66,7 +67,7 @@ def test_totals_are_found_through_several_levels() -> None:
 
 def test_a_column_of_differences_is_traced_to_its_level() -> None:
     level = [float(at * at % 17) for at in range(20)]
-    change = [0.0, *(later - earlier for earlier, later in zip(level, level[1:], strict=False))]
+    change = [0.0, *(later - earlier for earlier, later in pairwise(level))]
     assert find_changes({"level": level, "change": change}) == {"change": "level"}
 
 

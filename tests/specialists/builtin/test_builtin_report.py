@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from goalgraph.planner.outcome import Outcome, StepError
+from pydantic import JsonValue
+
+from goalgraph.planner.outcome import Artifact, Outcome, StepError
 from goalgraph.specialists import StepContext, StepTask
 from goalgraph.specialists.builtin import ReportWriter, builtin_specialists
 from goalgraph.specialists.results import as_json
@@ -64,7 +66,7 @@ async def test_every_number_of_the_summary_stands_in_the_findings_figures_or_fol
     summary = text.split("three findings stand out.")[1].split("## Findings")[0]
     known: set[str] = set()
 
-    def collect(value: Any) -> None:
+    def collect(value: JsonValue) -> None:
         if isinstance(value, dict):
             for item in value.values():
                 collect(item)
@@ -126,8 +128,6 @@ async def test_an_asked_length_is_kept_or_owned_up_to(tmp_path: Path) -> None:
 
 
 async def test_a_picture_of_any_specialist_is_embedded(tmp_path: Path) -> None:
-    from goalgraph.planner.outcome import Artifact
-
     picture = Artifact(path=str(tmp_path / "my art" / "p.png"), media_type="image/png", title="A picture")
     outcome = Outcome(step="paint", status="succeeded", output="painted", artifacts=(picture,))
     text, _ = await written(tmp_path, "Write", outcome)

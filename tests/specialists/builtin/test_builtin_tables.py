@@ -121,3 +121,9 @@ def test_missing_files_and_folders_without_content_are_refused(tmp_path: Path) -
     written(tmp_path / "folder", ".hidden.csv", b"a\n1\n")
     with pytest.raises(InvalidData, match="holds no table and no document"):
         check_files([tmp_path / "folder"])
+
+
+def test_numbers_that_no_statistic_survives_count_as_missing(tmp_path: Path) -> None:
+    table = read_table(written(tmp_path, "t.csv", b"x\n1.5\n1e300\ninf\n2.5\n"))
+    assert table.frame.rows() == [(1.5,), (None,), (None,), (2.5,)]
+    assert table.notes == ("2 values of column 'x' are no usable numbers and count as missing",)

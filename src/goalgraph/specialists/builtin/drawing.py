@@ -118,7 +118,7 @@ def save(picture: Picture, path: Path) -> None:
 
 def _write(figure: "Figure", path: Path, title: str) -> None:
     """Write beside the target first, so that no half-written picture is ever seen."""
-    from matplotlib import rc_context
+    from matplotlib import rc_context  # pyright: ignore[reportUnknownVariableType]
 
     part = path.with_name(f".{path.name}.part")
     if path.suffix == ".svg":
@@ -239,4 +239,6 @@ def _histogram(axes: "Axes", panel: Histogram) -> None:
 def _tick(value: float, _place: object = None) -> str:
     if value == 0:
         return "0"
+    if abs(value) >= 1e12 or abs(value) < 1e-6:
+        return f"{value:.2g}"
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:,.4g}"

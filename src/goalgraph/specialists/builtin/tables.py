@@ -19,6 +19,7 @@ __all__ = ["Table", "read_table"]
 _NULLS = ["", "NA", "N/A", "n/a", "null", "NULL", "None", "NaN", "nan", "-", "--", "#N/A"]
 _DELIMITERS = ",;\t|"
 _GROUPED = r"^\s*[-+(]?\s*[$€£¥]?\s*[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?\s*%?\)?\s*$"
+_LARGEST = 1e100
 _YEAR = re.compile(r"^(?:1[5-9]|20|21)\d\d$")
 
 
@@ -70,7 +71,7 @@ def read_table(path: Path, name: str | None = None) -> Table:
     shape = frame.shape
     if not frame.height or not frame.width:
         raise InvalidData(f"{shown!r} has no rows", hint="give a table with at least one row of data")
-    frame = _numbers(frame, notes)
+    frame = _bounded(_numbers(frame, notes), notes)
     return Table(name=shown, frame=_years_to_rows(frame, notes), notes=tuple(notes), shape=shape)
 
 
@@ -166,6 +167,19 @@ def _numbers(frame: "pl.DataFrame", notes: list[str]) -> "pl.DataFrame":
         signed = pl.when(frame[name].str.contains(r"^\s*\(")).then(-bare).otherwise(bare).alias(name)
         frame = frame.with_columns(signed)
         notes.append(f"the text of column {name!r} was read as numbers")
+    return frame
+
+
+def _bounded(frame: "pl.DataFrame", notes: list[str]) -> "pl.DataFrame":
+    """Take NaN, infinities and numbers past 1e100, whose squares overflow, as missing."""
+    import polars as pl
+
+    for name in [column for column, kind in frame.schema.items() if kind.is_numeric()]:
+        column = frame[name].cast(pl.Float64, strict=False)
+        wild = (column.is_nan() | column.is_infinite() | (column.abs() > _LARGEST)).fill_null(value=False)
+        if wild.any():
+            frame = frame.with_columns(pl.when(wild).then(None).otherwise(column).alias(name))
+            notes.append(f"{int(wild.sum())} values of column {name!r} are no usable numbers and count as missing")
     return frame
 
 

@@ -26,6 +26,8 @@ def number(value: float) -> str:
     if not math.isfinite(value):
         return "n/a"
     size = abs(value)
+    if size >= 1e15 or 0 < size < 1e-6:
+        return f"{value:.3e}"
     if size >= 1000 or value == int(value):
         return f"{value:,.0f}"
     decimals = 1 if size >= 100 else 2 if size >= 1 else min(3 - math.floor(math.log10(size)), 8)
@@ -36,6 +38,8 @@ def number(value: float) -> str:
 def percent(fraction: float) -> str:
     """Write a fraction as percent: ``0.0634`` as ``"6.3%"``; from 100 % on, without decimals."""
     value = abs(fraction) * 100
+    if value >= 1e9:
+        return f"{value:.1e}%"
     return f"{value:,.0f}%" if value >= 99.95 else f"{value:.1f}%"
 
 
