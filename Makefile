@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: demo test check format lint types layers clean
 
 demo: .venv/.ready-demo
-	$(BIN)/goalgraph run "Analyze the data, identify the top 3 trends, create visualizations, and write an executive summary" \
+	$(BIN)/goalgraph run "Analyze the data, in thousands of jobs, identify the top 3 trends, create visualizations, and write an executive summary" \
 		--data examples/data/us-employment.csv --out demo-output --yes --overwrite
 
 test: .venv/.ready-dev

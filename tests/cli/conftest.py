@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-_SPECIALISTS = '''
+_SPECIALISTS = """
 import asyncio
 import sys
 import time
@@ -73,7 +73,7 @@ def weak(task, context):
 
 everybody = [noter, waiter, blocker, hog, breaker, talker, weak]
 not_a_specialist = 42
-'''
+"""
 
 _DATA = "year,sales,cost\n" + "".join(f"{2000 + n},{100 + 7 * n},{90 - n}\n" for n in range(20))
 
@@ -83,7 +83,7 @@ def workplace(tmp_path: Path) -> Path:
     """A folder with ``sales.csv``, the module ``mine`` and plans for its specialists."""
     (tmp_path / "mine.py").write_text(_SPECIALISTS, "utf-8")
     (tmp_path / "sales.csv").write_text(_DATA, "utf-8")
-    plans = {
+    plans: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {
         "two": [("first", "noter", ()), ("second", "waiter", ("first",)), ("third", "noter", ("second",))],
         "weak": [("only", "weak", ())],
         "broken": [("only", "breaker", ())],
@@ -102,7 +102,15 @@ def workplace(tmp_path: Path) -> Path:
 @pytest.fixture
 def environment() -> dict[str, str]:
     """What the command sees: no model's key, and nothing that changes what a terminal looks like."""
-    dropped = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "NO_COLOR", "FORCE_COLOR", "GOALGRAPH_DEBUG", "PYTHONIOENCODING", "COLUMNS")
+    dropped = (
+        "OPENAI_API_KEY",
+        "OPENAI_BASE_URL",
+        "NO_COLOR",
+        "FORCE_COLOR",
+        "GOALGRAPH_DEBUG",
+        "PYTHONIOENCODING",
+        "COLUMNS",
+    )
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     return {**kept, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TERM": "xterm-256color"}
 

@@ -4,9 +4,11 @@ import json
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,8 +24,8 @@ def _until(path: Path, process: "subprocess.Popen[str]") -> None:
         time.sleep(0.02)
 
 
-def _record(folder: Path) -> "dict[str, object]":
-    record: dict[str, object] = json.loads((folder / "run.json").read_text("utf-8"))
+def _record(folder: Path) -> "dict[str, Any]":
+    record: dict[str, Any] = json.loads((folder / "run.json").read_text("utf-8"))
     return record
 
 
@@ -40,9 +42,7 @@ def test_a_stopped_run_keeps_what_is_done_and_goes_on_from_there(
     assert "succeeded first" in out
     record = _record(workplace / "here")
     assert (record["status"], record["degraded"]) == ("interrupted", [])
-    steps = record["steps"]
-    assert isinstance(steps, list)
-    assert [step["status"] for step in steps] == ["succeeded", "waiting", "waiting"]
+    assert [step["status"] for step in record["steps"]] == ["succeeded", "waiting", "waiting"]
     assert not (workplace / "here" / "report.md").exists()
 
     (workplace / "go").touch()
@@ -73,7 +73,9 @@ def test_a_killed_run_goes_on_without_doing_steps_again(start: Start, goalgraph:
     assert (workplace / "tally.txt").read_text().split() == ["first", "second", "third"]
 
 
-def test_a_run_killed_before_its_first_checkpoint_begins_anew(start: Start, goalgraph: Command, workplace: Path) -> None:
+def test_a_run_killed_before_its_first_checkpoint_begins_anew(
+    start: Start, goalgraph: Command, workplace: Path
+) -> None:
     with start("run", "--plan", "two.yaml", *_OWN, "--out", "here") as process:
         _until(workplace / "here" / "run.json", process)
         process.kill()
@@ -89,7 +91,9 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(start: Start, goal
 def test_a_run_killed_between_its_end_and_its_record_only_gets_the_record(goalgraph: Command, workplace: Path) -> None:
     ended = goalgraph("run", "--plan", "one.yaml", *_OWN, "--out", "here", "--json")
     record = _record(workplace / "here")
-    (workplace / "here" / "run.json").write_text(json.dumps({**record, "status": "running", "finished": None, "steps": []}))
+    (workplace / "here" / "run.json").write_text(
+        json.dumps({**record, "status": "running", "finished": None, "steps": []})
+    )
     (workplace / "here" / "report.md").unlink()
     later = goalgraph("resume", "here", "--json")
     assert json.loads(later.stdout)["answer"] == json.loads(ended.stdout)["answer"]
@@ -129,3 +133,26 @@ def test_checkpoints_that_cannot_be_read_are_named(start: Start, goalgraph: Comm
     assert ended.returncode == 2
     assert ended.stderr.startswith("goalgraph: error: 'here/checkpoints.sqlite' cannot be read: ")
     assert ended.stderr.count("\n") == 1
+
+
+def test_without_the_extra_a_run_is_done_but_cannot_go_on(workplace: Path, environment: dict[str, str]) -> None:
+    hidden = "import sys; sys.modules['langgraph.checkpoint.sqlite'] = None"
+    script = f"{hidden}; from goalgraph.cli import main; sys.exit(main())"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, "run", "--plan", "two.yaml", *_OWN, "--out", "here"],
+        cwd=workplace, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        _until(workplace / "waiting-second", process)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err == (
+        "stopped; 1 of 3 steps done; going on with a run needs pip install 'goalgraph[sqlite]' before it starts\n"
+    )
+    assert not (workplace / "here" / "checkpoints.sqlite").exists()
+    ended = subprocess.run(
+        [sys.executable, "-c", script, "resume", "here"],
+        cwd=workplace, env=environment, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert "pip install 'goalgraph[sqlite]'" in ended.stderr

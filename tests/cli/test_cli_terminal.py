@@ -93,7 +93,9 @@ def screen(workplace: Path, environment: dict[str, str]) -> Iterator[Callable[..
 
 
 @pytest.mark.parametrize("answer", ["\r", "y\r", "what?\rYES\r"], ids=["enter", "y", "first nonsense"])
-def test_a_terminal_shows_the_tree_asks_and_draws_the_answer(screen: Callable[..., Screen], workplace: Path, answer: str) -> None:
+def test_a_terminal_shows_the_tree_asks_and_draws_the_answer(
+    screen: Callable[..., Screen], workplace: Path, answer: str
+) -> None:
     (workplace / "go").touch()
     shown = screen("run", "--plan", "two.yaml", *_OWN, "--out", "here")
     shown.until("Run it? [Y/n] ")
@@ -127,7 +129,9 @@ def test_ctrl_c_at_the_question_runs_nothing(screen: Callable[..., Screen], work
     assert not (workplace / "here").exists()
 
 
-def test_ctrl_c_stops_a_live_run_and_resume_draws_what_was_done_before(screen: Callable[..., Screen], workplace: Path) -> None:
+def test_ctrl_c_stops_a_live_run_and_resume_draws_what_was_done_before(
+    screen: Callable[..., Screen], workplace: Path
+) -> None:
     shown = screen("run", "--plan", "two.yaml", *_OWN, "--out", "here", "--yes")
     shown.until("waiting for go")
     assert "Run it?" not in shown.text

@@ -22,10 +22,12 @@ from goalgraph import (
     Plan,
     StepContext,
     StepTask,
+    as_specialist,
     create_plan_agent,
     specialist,
 )
 from goalgraph.errors import InvalidGoal, InvalidSpecialist
+from goalgraph.testing import ScriptedChatModel
 
 DIAMOND: Mapping[str, object] = {
     "steps": [
@@ -93,6 +95,42 @@ async def test_each_stream_mode_gives_the_same_parts_sync_and_async(mode: str) -
     parts = [part async for part in agent.astream(given, stream_mode=mode)]
     assert len(list(agent.stream(given, stream_mode=mode))) == len(parts)
     assert parts or mode == "messages"
+
+
+@pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
+async def test_tokens_of_every_model_stream_once_as_messages(is_async: bool) -> None:
+    model = ScriptedChatModel(lambda messages: "three little words")
+
+    @specialist
+    async def awaits(text: str) -> str:
+        return (await model.ainvoke(text)).text
+
+    @specialist
+    def blocks(text: str) -> str:
+        return model.invoke(text).text
+
+    plan = {
+        "steps": [
+            {"id": "a", "task": "t", "agent": "awaits"},
+            {"id": "b", "task": "t", "agent": "blocks"},
+            {"id": "c", "task": "t", "agent": "chat"},
+        ]
+    }
+    chat = as_specialist(model, name="chat", description="answers")
+    agent = create_plan_agent(model, [awaits, blocks, chat], synthesis="model")
+    given = {"goal": "g", "plan": plan}
+    if is_async:
+        parts = [part async for part in agent.astream(given, stream_mode="messages")]
+    else:
+        parts = list(agent.stream(given, stream_mode="messages"))
+    said: dict[str, list[str]] = {}
+    for message, metadata in parts:
+        said.setdefault(metadata["langgraph_node"], []).append(message.text)
+    assert {node: "".join(texts) for node, texts in said.items()} == dict.fromkeys(
+        ("awaits", "blocks", "chat", "synthesize"), "three little words"
+    )
+    assert len(said["synthesize"]) > 1
+    assert agent.invoke(given)["usage"].calls == 4
 
 
 def test_the_custom_stream_tells_each_step_once_in_an_allowed_order() -> None:

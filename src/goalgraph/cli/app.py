@@ -32,11 +32,14 @@ _Data = Annotated[
     typer.Option("--data", "-d", metavar="FILE", help="Table, document or folder to work on; may be repeated."),
 ]
 _Model = Annotated[
-    str | None, typer.Option(metavar="PROVIDER:NAME", help="Chat model, such as openai:gpt-5-mini; none: rules, offline.")
+    str | None,
+    typer.Option(metavar="PROVIDER:NAME", help="Chat model, such as openai:gpt-5-mini; none: rules, offline."),
 ]
 _Own = Annotated[
     list[str] | None,
-    typer.Option("--specialists", metavar="MODULE:NAME", help="Specialists of your own, one or a list; may be repeated."),
+    typer.Option(
+        "--specialists", metavar="MODULE:NAME", help="Specialists of your own, one or a list; may be repeated."
+    ),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Write JSON and nothing else to stdout.")]
 
@@ -51,7 +54,9 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
 ) -> None:
     pass
 
@@ -80,7 +85,8 @@ def run(
     data: _Data = None,
     model: _Model = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for the results; goalgraph-runs/<time and goal> if not given.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for the results; goalgraph-runs/<time and goal> if not given."),
     ] = None,
     plan: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Run this plan (YAML or JSON) instead of making one.")
@@ -132,7 +138,8 @@ def main() -> int:
     if not debugging():
         logging.disable()
         warnings.simplefilter("ignore")
-        sys.unraisablehook = threading.excepthook = lambda _: None
+        sys.unraisablehook = lambda _: None
+        threading.excepthook = lambda _: None
     code = call(sys.argv[1:])
     others = (thread for thread in threading.enumerate() if thread is not threading.main_thread())
     if any(not thread.daemon for thread in others):
@@ -167,7 +174,9 @@ def _goal_and_files(
     """Tell the goal from files that follow ``--data`` without it, as a shell's ``*.csv`` gives them."""
     files = [*(data or ()), *(more or ())]
     if more and not data:
-        raise BadInput(f"did not expect {str(more[0])!r} after the goal", hint="put the goal in quotes; give files with --data")
+        raise BadInput(
+            f"did not expect {str(more[0])!r} after the goal", hint="put the goal in quotes; give files with --data"
+        )
     if has_plan and data and goal is not None and Path(goal).is_file():
         return None, (*files, Path(goal))
     return goal, tuple(files)

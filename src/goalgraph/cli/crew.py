@@ -69,7 +69,9 @@ def gather_crew(data: Sequence[Path], out: Path, model: str | None, own: Sequenc
 def _imported(named: str, directory: Path) -> Iterable[object]:
     module, _, attribute = named.partition(":")
     if not (module.strip() and attribute.strip()):
-        raise BadInput(f"--specialists takes module:attribute, found {named!r}", hint="write it like 'mine:specialists'")
+        raise BadInput(
+            f"--specialists takes module:attribute, found {named!r}", hint="write it like 'mine:specialists'"
+        )
     if str(directory) not in sys.path:
         sys.path.insert(0, str(directory))
     try:

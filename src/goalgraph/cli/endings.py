@@ -65,7 +65,7 @@ def exit_code_of(status: str) -> int:
 
 
 def report(error: Exception) -> int:
-    """Say on stderr, in one line, what went wrong, and return the exit code; with ``GOALGRAPH_DEBUG=1`` show where, too."""
+    """Say on stderr, in one line, what went wrong, and return the exit code; ``GOALGRAPH_DEBUG=1`` shows where."""
     if debugging():
         traceback.print_exception(error)
     if sys.stderr is not None:
@@ -87,7 +87,7 @@ def one_line_of(error: Exception) -> str:
         text = str(error)
     elif isinstance(error, OSError) and error.strerror:
         where = f" {str(error.filename)!r}" if error.filename is not None else ""
-        text = f"the system refused access to a file or connection{where}: {error.strerror}; check path, space and permissions"
+        text = f"the system refused access{where}: {error.strerror}; check path, space and permissions"
     else:
         text = f"unexpected {type(error).__name__}: {error}; set GOALGRAPH_DEBUG=1 to see where"
     text = "".join(letter if letter.isprintable() else "�" for letter in " ".join(text.split()))

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,10 +63,8 @@ class Execution:
             if isinstance(kept := stored.get("plan"), Plan) and kept != self._plan:
                 self._plan = kept
                 agent = self._agent(saver)
-            if snapshot is not None and stored and not snapshot.next:
-                return self._ended(stored)
             outcomes = _outcomes(snapshot) if snapshot is not None else {}
-            return self._ended(await self._followed(agent, outcomes, begun=bool(stored)))
+            return self._ended(await self._followed(agent, outcomes, begun=bool(stored), kept=saver is not None))
 
     def _agent(self, saver: "BaseCheckpointSaver[Any] | None") -> PlanAgent:
         options = self._record.options
@@ -79,7 +77,7 @@ class Execution:
         )
 
     async def _followed(
-        self, agent: PlanAgent, outcomes: Mapping[str, Outcome], *, begun: bool
+        self, agent: PlanAgent, outcomes: Mapping[str, Outcome], *, begun: bool, kept: bool
     ) -> Mapping[str, object]:
         track = Track.of(self._crew.doers(self._plan), outcomes)
         given = None if begun else {"goal": self._record.goal, "plan": self._plan}
@@ -92,19 +90,19 @@ class Execution:
                     elif (event := as_event(part)) is not None:
                         tell(event)
         except BaseException:
-            self._interrupted(await self._known(agent, track))
+            self._interrupted(await self._known(agent, track, kept=kept))
             raise
         if values.get("status") is None:
-            self._interrupted(await self._known(agent, track))
+            self._interrupted(await self._known(agent, track, kept=kept))
             raise RunBroken(
                 "a specialist waits for a person's answer, which the command line cannot give",
                 hint=f"resume the thread {self._record.thread!r} of {str(self._folder.checkpoints)!r} from Python",
             )
         return values
 
-    async def _known(self, agent: PlanAgent, track: Track) -> Mapping[str, Outcome]:
+    async def _known(self, agent: PlanAgent, track: Track, *, kept: bool) -> Mapping[str, Outcome]:
         """What is done: by the checkpoints, which a resumed run will go by, else by the events."""
-        if agent.checkpointer is None:
+        if not kept:
             return track.outcomes()
         try:
             return _outcomes(await agent.aget_state(self._config))
@@ -138,7 +136,7 @@ class Execution:
 
 
 @contextmanager
-def _saver(path: Path) -> "Iterator[BaseCheckpointSaver[Any] | None]":
+def _saver(path: Path) -> "Generator[BaseCheckpointSaver[Any] | None]":
     """Open the checkpoints, which only their owner may read: they hold goals, data and answers."""
     try:
         from langgraph.checkpoint.sqlite import SqliteSaver

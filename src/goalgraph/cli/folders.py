@@ -4,7 +4,7 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -67,7 +67,7 @@ class RunFolder:
             return ""
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> Generator[None]:
         """Keep other processes from working on the same run.
 
         Raises:
@@ -119,7 +119,9 @@ class RunFolder:
         if not self._record.exists():
             raise BadInput(f"the folder {shown} is not empty", hint="give another --out, or --overwrite")
         if self.record.over:
-            raise BadInput(f"the folder {shown} holds an earlier run", hint="give another --out, or --overwrite to replace it")
+            raise BadInput(
+                f"the folder {shown} holds an earlier run", hint="give another --out, or --overwrite to replace it"
+            )
         raise BadInput(
             f"the folder {shown} holds an unfinished run",
             hint=f"go on with it: goalgraph resume {self.path}; or give another --out, or --overwrite to replace it",

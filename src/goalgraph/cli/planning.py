@@ -22,7 +22,13 @@ __all__ = ["checked_goal", "make_plan", "show_plan", "start_plan"]
 
 
 def start_plan(
-    *, goal: str | None, data: tuple[Path, ...], model: str | None, out: Path | None, own: tuple[str, ...], as_json: bool
+    *,
+    goal: str | None,
+    data: tuple[Path, ...],
+    model: str | None,
+    out: Path | None,
+    own: tuple[str, ...],
+    as_json: bool,
 ) -> int:
     """Make and show a plan without running it; see ``goalgraph plan --help``."""
     terminal = Terminal(as_json=as_json)

@@ -91,7 +91,9 @@ class Track:
             event: Of the run.
             now: In seconds, on any clock that only goes forward.
         """
-        line = self.lines.get(event["step"]) if "step" in event else None
+        if event["type"] == "plan_made" or event["type"] == "run_finished":
+            return
+        line = self.lines.get(event["step"])
         if line is None:
             return
         if event["type"] == "step_started":
@@ -191,12 +193,12 @@ def table(lines: Mapping[str, StepLine], now: float, room: int, *, signs: bool) 
     from rich.text import Text
 
     chosen, hidden = shown(tuple(lines.values()), room - 1)
-    drawn = Table.grid(padding=(0, 1))
+    drawn = Table.grid(padding=(0, 1), expand=True)
     drawn.add_column(no_wrap=True)
     drawn.add_column(no_wrap=True, overflow="ellipsis", style="cyan")
     drawn.add_column(no_wrap=True, overflow="ellipsis", style="magenta")
     drawn.add_column(no_wrap=True, justify="right")
-    drawn.add_column(no_wrap=True, overflow="ellipsis", style="dim")
+    drawn.add_column(no_wrap=True, overflow="ellipsis", style="dim", ratio=1)  # the first to give way
     for line in chosen:
         seconds = now - line.began if line.status == "running" else line.seconds
         drawn.add_row(

@@ -97,7 +97,9 @@ def read_record(path: Path) -> RunRecord:
     try:
         return RunRecord.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise BadInput(f"cannot read {str(path)!r}: {error.strerror}", hint="check the path and its permissions") from error
+        raise BadInput(
+            f"cannot read {str(path)!r}: {error.strerror}", hint="check the path and its permissions"
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the document"

@@ -178,7 +178,9 @@ def _concluded(folder: RunFolder, record: RunRecord, answer: str, terminal: Term
         for name in (*files[:_MOST_FILES], *more, "plan.yaml", "run.json"):
             terminal.text(f"  {name}")
     if record.status == "failed":
-        sys.stderr.write(f"goalgraph: error: the run failed: no step succeeded; see {str(folder.path / 'run.json')!r}\n")
+        sys.stderr.write(
+            f"goalgraph: error: the run failed: no step succeeded; see {str(folder.path / 'run.json')!r}\n"
+        )
     return exit_code_of(record.status)
 
 

@@ -4,7 +4,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -44,7 +44,7 @@ class _Steady:
 
 
 @contextmanager
-def steady_streams() -> Iterator[None]:
+def steady_streams() -> Generator[None]:
     """Let stdout and stderr stand closed pipes, being closed from the start, and characters they cannot show."""
     before = sys.stdin, sys.stdout, sys.stderr
     for stream in before:
@@ -65,7 +65,8 @@ def steady_streams() -> Iterator[None]:
 class Terminal:
     """The streams of one command.
 
-    With ``as_json`` stdout carries one JSON document and nothing else; what a person reads goes to stderr, if that is a terminal.
+    With ``as_json`` stdout carries one JSON document and nothing else; what a person reads goes to stderr, if that is a
+    terminal.
     """
 
     def __init__(self, *, as_json: bool = False) -> None:
@@ -89,7 +90,7 @@ class Terminal:
         return (self._shown.encoding or "").lower().startswith("utf")
 
     @contextmanager
-    def guarded(self) -> Iterator[None]:
+    def guarded(self) -> Generator[None]:
         """Keep what others print (specialists, libraries) off a stdout that carries JSON."""
         if not self.as_json:
             yield
@@ -104,7 +105,7 @@ class Terminal:
             self._shown.flush()
 
     def text(self, text: str) -> None:
-        """Write a line that holds words of specialists or names of files; on a terminal, without what could steer it."""
+        """Write a line with words of specialists or names of files; on a terminal, without what could steer it."""
         from goalgraph.views.text import printable
 
         self.line(printable(text) if self._shown.isatty() else text)

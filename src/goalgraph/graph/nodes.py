@@ -130,7 +130,7 @@ class Nodes:
             "status": status,
             "degraded": list(reasons),
             "usage": usage,
-            "messages": [AIMessage(written.answer)],
+            "messages": [AIMessage(written.answer, id=written.message_id)],
         }
 
     async def _written(self, plan: Plan, outcomes: Mapping[str, Outcome], state: PlanState) -> Synthesis:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from goalgraph.planner.expressions import references
+from goalgraph.planner.expressions import condition, references
 from goalgraph.planner.plan import Plan, Step
 
 __all__ = ["find_cycle", "layers", "needs", "order", "remaining_path", "sinks"]
@@ -13,8 +13,8 @@ def needs(step: Step) -> frozenset[str]:
     """Ids of all steps this one waits for: written in ``depends_on``, or named by its expressions."""
     if not step.input and step.when is None:
         return frozenset(step.depends_on)
-    condition = f"{{{{ {step.when} }}}}" if step.when is not None and "{{" not in step.when else step.when
-    return frozenset(step.depends_on) | references([step.input, condition]).steps
+    asked = condition(step.when).steps if step.when is not None else frozenset[str]()
+    return frozenset(step.depends_on) | references(step.input).steps | asked
 
 
 def find_cycle(graph: Mapping[str, Collection[str]]) -> tuple[str, ...]:

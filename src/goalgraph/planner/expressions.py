@@ -1,25 +1,25 @@
 """Expressions ``{{ ... }}`` over plain JSON: references, checking, evaluation (minijinja, strict and capped)."""
 
-import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import json
+import math
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import cast
 
-from minijinja import Environment, TemplateError
+from minijinja import Environment
 from pydantic import JsonValue
 
-__all__ = ["ExpressionError", "References", "evaluate", "is_template", "references", "resolve"]
+from goalgraph.planner.templates import Expression, ExpressionError, read, segments, shown
+
+__all__ = ["ExpressionError", "References", "condition", "evaluate", "is_template", "references", "resolve"]
 
 _FUEL = 50_000
 _MAX_TEXT = 1_000_000
-_LONE = re.compile(r"^\s*\{\{((?:(?!\}\}|\{\{).)*)\}\}\s*$", re.DOTALL)
-_BY_KEY = re.compile(r"\bsteps\s*\[\s*(?:'([^'\]]*)'|\"([^\"\]]*)\")\s*\]")
-
-
-class ExpressionError(ValueError):
-    """An expression that cannot be read or evaluated; one line."""
+_MAX_RANGE = 10_000
+_WITHOUT = ("attr", "batch", "format", "indent", "pprint", "slice")
+"""Filters that make much out of little, or reach into Python objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,39 @@ class References:
 _NOTHING = References()
 
 
+def _inner_only(value: object, name: str) -> object:
+    """Give what Python and minijinja themselves use; an expression cannot ask for names that begin with ``_``."""
+    if name.startswith("__") or name in ("items", "keys"):
+        return object.__getattribute__(value, name)
+    raise AttributeError(f"no method {name!r}; there are filters, as in value | length")
+
+
+class _Object(dict[str, object]):
+    """A mapping without methods, so that ``output.items`` is a field or nothing, and nothing can be changed."""
+
+    def __getattribute__(self, name: str) -> object:
+        return _inner_only(self, name)
+
+
+class _Array(list[object]):
+    """A list without methods."""
+
+    def __getattribute__(self, name: str) -> object:
+        return _inner_only(self, name)
+
+
 @cache
 def _environment() -> Environment:
-    environment = Environment(undefined_behavior="strict", fuel=_FUEL)
+    environment = Environment(undefined_behavior="strict", fuel=_FUEL, pycompat=False)
     environment.auto_escape_callback = lambda _name: None
+    for name in _WITHOUT:
+        environment.remove_filter(name)
+    for name in ("cycler", "debug", "joiner", "lipsum"):
+        environment.remove_global(name)
+    environment.add_filter("join", _join)
+    environment.add_filter("replace", _replace)
+    environment.add_filter("tojson", _to_json)
+    environment.add_global("range", _range)
     return environment
 
 
@@ -53,30 +82,16 @@ def references(value: object) -> References:
     Raises:
         ExpressionError: An expression cannot be read, or takes ``steps`` as a whole, which hides what it needs.
     """
-    steps: set[str] = set()
-    inputs: set[str] = set()
-    for text in _templates(value):
-        by_key: list[str] = []
+    return _named(part for text in _templates(value) for part in segments(text) if isinstance(part, Expression))
 
-        def remember(match: re.Match[str], by_key: list[str] = by_key) -> str:
-            by_key.append(match[1] if match[1] is not None else match[2])
-            return f"steps.key_{len(by_key) - 1}"
 
-        plain = _BY_KEY.sub(remember, text)
-        with _readable(text):
-            names = _environment().undeclared_variables_in_str(plain, nested=True)
-        for name in names:
-            root, _, rest = name.partition(".")
-            first = rest.partition(".")[0]
-            if root == "steps" and not first:
-                raise ExpressionError(f"{_shown(text)} takes all steps at once; name one, as in steps.ID.output")
-            if root == "steps":
-                steps.add(by_key[int(first[4:])] if first.startswith("key_") and first[4:].isdigit() else first)
-            elif root == "input" and first:
-                inputs.add(first)
-            elif root not in ("input", "item", "now"):
-                raise ExpressionError(f"{_shown(text)} names {root!r}; there are input, steps, item and now()")
-    return References(frozenset(steps), frozenset(inputs)) if steps or inputs else _NOTHING
+def condition(when: str) -> References:
+    """Find what a condition names, written with or without braces.
+
+    Raises:
+        ExpressionError: As `references`.
+    """
+    return _named([read(when)])
 
 
 def evaluate(expression: str, scope: Mapping[str, object]) -> JsonValue:
@@ -84,21 +99,13 @@ def evaluate(expression: str, scope: Mapping[str, object]) -> JsonValue:
 
     Args:
         expression: Such as ``steps.read.output.rows | length > 3``.
-        scope: ``input``, ``steps`` and the like; plain JSON (and ``now``, a function).
+        scope: ``input``, ``steps`` and the like; plain JSON (and ``now``, a function). None of it is changed, and the
+            value shares nothing with it.
 
     Raises:
         ExpressionError: It cannot be read, names something that is not there, or is too expensive.
     """
-    lone = _LONE.match(expression)
-    source = lone[1] if lone else expression
-    if len(source) > _MAX_TEXT:
-        raise ExpressionError("the expression is longer than a million characters")
-    environment = _environment()
-    with _readable(expression):
-        value = environment.eval_expr(source, **scope)
-        if value is None and not environment.eval_expr(f"({source}) is defined", **scope):
-            raise ExpressionError(f"{_shown(expression)} names something that is not there")
-    return cast("JsonValue", value)
+    return _evaluated(read(expression), scope)
 
 
 def resolve(value: JsonValue, scope: Mapping[str, object]) -> JsonValue:
@@ -111,15 +118,7 @@ def resolve(value: JsonValue, scope: Mapping[str, object]) -> JsonValue:
         ExpressionError: As `evaluate`.
     """
     if isinstance(value, str):
-        if "{{" not in value and "{%" not in value:
-            return value
-        if _LONE.match(value):
-            return evaluate(value, scope)
-        with _readable(value):
-            text = _environment().render_str(value, None, **scope)
-        if len(text) > _MAX_TEXT:
-            raise ExpressionError(f"{_shown(value)} gives {len(text)} characters; at most {_MAX_TEXT} are allowed")
-        return str(text)
+        return _resolved(value, scope) if "{{" in value else value
     if isinstance(value, list):
         return [resolve(item, scope) for item in value]
     if isinstance(value, dict):
@@ -127,9 +126,153 @@ def resolve(value: JsonValue, scope: Mapping[str, object]) -> JsonValue:
     return value
 
 
+def _resolved(text: str, scope: Mapping[str, object]) -> JsonValue:
+    parts = segments(text)
+    written = [part for part in parts if isinstance(part, Expression) or part.strip()]
+    if len(written) == 1 and isinstance(written[0], Expression):
+        return _evaluated(written[0], scope)
+    printed: list[str] = []
+    left = _MAX_TEXT
+    for part in parts:
+        printed.append(part if isinstance(part, str) else _printed(_evaluated(part, scope)))
+        left -= len(printed[-1])
+        if left < 0:
+            raise ExpressionError(f"{shown(text)} gives more than {_MAX_TEXT} characters")
+    return "".join(printed)
+
+
+def _named(expressions: Iterable[Expression]) -> References:
+    steps: set[str] = set()
+    inputs: set[str] = set()
+    for expression in expressions:
+        by_key, source = _without_keys(expression)
+        steps.update(by_key)
+        with _readable(expression.text):
+            names = _environment().undeclared_variables_in_str(f"{{{{ {source} }}}}", nested=True)
+        for name in names:
+            root, _, rest = name.partition(".")
+            first = rest.partition(".")[0]
+            if root == "steps" and not first:
+                raise ExpressionError(
+                    f"{shown(expression.text)} takes all steps at once; name one, as in steps.ID.output"
+                )
+            if root == "steps":
+                steps.add(first)
+            elif root == "input" and first:
+                inputs.add(first)
+            elif root not in ("input", "item", "now", "range"):
+                raise ExpressionError(
+                    f"{shown(expression.text)} names {root!r}; there are input, steps, item and now()"
+                )
+    return References(frozenset(steps), frozenset(inputs)) if steps or inputs else _NOTHING
+
+
+def _without_keys(expression: Expression) -> tuple[list[str], str]:
+    """Ids written as ``steps['ID']``, which minijinja does not report, and the source with ``item`` in their place."""
+    tokens = expression.tokens
+    keys: list[str] = []
+    left: list[str] = []
+    at = 0
+    while at < len(tokens):
+        four = tokens[at : at + 4]
+        if four[:2] == ("steps", "[") and four[3:] == ("]",) and four[2][0] in "'\"" and tokens[at - 1 : at] != (".",):
+            keys.append(four[2][1:-1])
+            left.append("item")
+            at += 4
+        else:
+            left.append(tokens[at])
+            at += 1
+    return keys, " ".join(left)
+
+
+def _evaluated(expression: Expression, scope: Mapping[str, object]) -> JsonValue:
+    environment = _environment()
+    source = expression.source
+    with _readable(expression.text):
+        seen = _visible(expression, scope)
+        value: object = environment.eval_expr(source, **seen)
+        if value is None and not environment.eval_expr(f"({source}) is defined", **seen):
+            raise ExpressionError(f"{shown(expression.text)} names something that is not there")
+        return _plain(value)
+
+
+def _visible(expression: Expression, scope: Mapping[str, object]) -> dict[str, object]:
+    """The part of the scope that an expression names, in a form without methods."""
+    words = {token[1:-1] if token[0] in "'\"" else token for token in expression.tokens}
+    seen: dict[str, object] = {}
+    for name in words & scope.keys():
+        value = scope[name]
+        if name == "steps" and isinstance(value, dict):
+            steps = cast("dict[str, object]", value)
+            value = {step: steps[step] for step in words & steps.keys()}
+        seen[name] = _bare(value)
+    return seen
+
+
+def _bare(value: object) -> object:
+    if isinstance(value, dict):
+        return _Object({key: _bare(item) for key, item in cast("dict[str, object]", value).items()})
+    if isinstance(value, (list, tuple)):
+        return _Array(map(_bare, cast("list[object]", value)))
+    return value
+
+
+def _plain(value: object) -> JsonValue:
+    """Turn what minijinja gave into JSON."""
+    if isinstance(value, str):
+        return str(value)
+    if value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in cast("dict[object, object]", value).items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in cast("Sequence[object]", value)]
+    if isinstance(value, float):
+        raise ExpressionError(f"expected a finite number, found {value}")
+    raise ExpressionError(f"expected data, found a {type(value).__name__}")
+
+
+def _printed(value: object) -> str:
+    plain = _plain(value)
+    if isinstance(plain, str):
+        return plain
+    return "none" if plain is None else json.dumps(plain, ensure_ascii=False)
+
+
+def _join(values: Iterable[object], separator: str = "", attribute: str | None = None) -> str:
+    """Take the place of minijinja's filter, which is not capped."""
+    items = values if attribute is None else [cast("dict[str, object]", item)[attribute] for item in values]
+    texts = [_printed(item) for item in items]
+    _fits(sum(map(len, texts)) + len(separator) * max(len(texts) - 1, 0))
+    return separator.join(texts)
+
+
+def _replace(text: object, old: str, new: str) -> str:
+    """Take the place of minijinja's filter, which is not capped."""
+    whole = _printed(text)
+    _fits(len(whole) + whole.count(old) * (len(new) - len(old)))
+    return whole.replace(old, new)
+
+
+def _to_json(value: object) -> str:
+    return json.dumps(_plain(value), ensure_ascii=False)
+
+
+def _range(start: int, stop: int | None = None, step: int = 1) -> list[int]:
+    numbers = range(start) if stop is None else range(start, stop, step)
+    if not len(numbers) <= _MAX_RANGE:
+        raise ExpressionError(f"a range has at most {_MAX_RANGE} numbers")
+    return list(numbers)
+
+
+def _fits(length: int) -> None:
+    if length > _MAX_TEXT:
+        raise ExpressionError(f"a text has at most {_MAX_TEXT} characters, this one {length}")
+
+
 def _templates(value: object) -> Iterator[str]:
     if isinstance(value, str):
-        if "{{" in value or "{%" in value:
+        if "{{" in value:
             yield value
     elif isinstance(value, Mapping):
         for item in cast("Mapping[str, object]", value).values():
@@ -144,12 +287,10 @@ def _readable(text: str) -> Generator[None]:
     """Turn minijinja's errors, which span several lines, into one line."""
     try:
         yield
-    except ExpressionError:
-        raise
-    except (TemplateError, TypeError, ValueError, OverflowError) as error:
+    except ExpressionError as error:
+        if shown(text) in str(error):
+            raise
+        raise ExpressionError(f"{shown(text)}: {error}") from error
+    except Exception as error:
         reason = str(error).partition("\n")[0].partition(" (in ")[0]
-        raise ExpressionError(f"{_shown(text)}: {reason}") from error
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 80 else text[:77] + "...")
+        raise ExpressionError(f"{shown(text)}: {reason or type(error).__name__}") from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from goalgraph.errors import InvalidPlan, PlanProblem
 from goalgraph.planner import dag
 from goalgraph.planner.card import SpecialistCard
-from goalgraph.planner.expressions import ExpressionError, references
+from goalgraph.planner.expressions import ExpressionError, condition, references
 from goalgraph.planner.plan import Plan, Step
 
 __all__ = ["PlanPolicy", "checked", "validate_plan"]
@@ -144,12 +144,12 @@ def _expression_problems(plan: Plan, known: frozenset[str]) -> Iterator[PlanProb
     fields: list[tuple[str | None, str, object]] = [(None, "output", plan.output)]
     for step in plan.steps:
         if step.when is not None:
-            fields.append((step.id, "when", _as_template(step.when)))
+            fields.append((step.id, "when", step.when))
         if step.input:
             fields.append((step.id, "input", step.input))
     for owner, field, value in fields:
         try:
-            named = references(value).steps
+            named = (condition(value) if field == "when" and isinstance(value, str) else references(value)).steps
         except ExpressionError as error:
             yield PlanProblem(
                 code="bad_expression", step=owner, field=field, message=str(error), hint="correct the expression"
@@ -171,10 +171,6 @@ def _expression_problems(plan: Plan, known: frozenset[str]) -> Iterator[PlanProb
                 message=f"an expression names a step {name!r} that the plan does not have",
                 hint=_did_you_mean(name, known) or "name a step of this plan",
             )
-
-
-def _as_template(when: str) -> str:
-    return when if "{{" in when else f"{{{{ {when} }}}}"
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """Runnables, chat models, compiled graphs and tools as specialists."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -11,7 +12,7 @@ from goalgraph.errors import InvalidSpecialist
 from goalgraph.models import for_this_loop
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.specialists.briefing import brief
-from goalgraph.specialists.function import specialist
+from goalgraph.specialists.function import specialist, terms
 from goalgraph.specialists.specialist import Specialist, StepContext, StepTask
 
 __all__ = ["RunnableSpecialist", "as_specialist"]
@@ -69,7 +70,7 @@ def as_specialist(
     """Make a specialist of a function, a chat model, a compiled graph, a tool, or any other Runnable.
 
     Args:
-        one: What does the work.
+        one: What does the work; a specialist is taken as it is, under a new card where anything else is given.
         name: Its own name where absent; a Runnable without one needs it.
         description: What planners choose by.
         capabilities: Terms that a step may require.
@@ -78,8 +79,13 @@ def as_specialist(
     Raises:
         InvalidSpecialist: It is none of these, or has no name.
     """
+    if isinstance(one, type):
+        raise InvalidSpecialist(f"{one.__name__} is a class, not a specialist", hint=f"give {one.__name__}(...)")
+    able = terms(capabilities)
     if isinstance(one, Specialist):
-        return one
+        changes = {"name": name, "description": description, "capabilities": able, "max_concurrency": max_concurrency}
+        changes = {field: value for field, value in changes.items() if value not in (None, ())}
+        return _Renamed(one, one.card.model_copy(update=changes)) if changes else one
     if isinstance(one, Runnable):
         runnable = cast("Any", one)
         own = name if name is not None else _own_name(runnable)
@@ -91,9 +97,7 @@ def as_specialist(
         about = description if description is not None else str(getattr(runnable, "description", None) or "")
         return RunnableSpecialist(
             runnable,
-            SpecialistCard(
-                name=own, description=about, capabilities=tuple(capabilities), max_concurrency=max_concurrency
-            ),
+            SpecialistCard(name=own, description=about, capabilities=able, max_concurrency=max_concurrency),
         )
     if callable(one):
         return specialist(
@@ -102,6 +106,17 @@ def as_specialist(
     raise InvalidSpecialist(
         f"a {type(one).__name__} is no specialist", hint="give a function, a Runnable, or an object with card and run()"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Renamed:
+    """A specialist under another card."""
+
+    one: Specialist
+    card: SpecialistCard
+
+    async def run(self, task: StepTask, context: StepContext) -> object:
+        return await self.one.run(task, context)
 
 
 def _own_name(runnable: Runnable[Any, Any]) -> str | None:
@@ -115,11 +130,14 @@ def _input_fields(runnable: Runnable[Any, Any]) -> tuple[str, ...]:
         return ()
     try:
         schema: dict[str, Any] = runnable.get_input_jsonschema()
-    except (TypeError, ValueError, NotImplementedError, AttributeError):
-        return ()
+    except (TypeError, ValueError, RuntimeError, AttributeError):
+        # A graph's state may hold what has no schema; the names of its fields are known all the same.
+        state: object = getattr(getattr(runnable, "builder", None), "input_schema", None)
+        return tuple(getattr(state, "__annotations__", ()))
     if "$ref" in schema:
         schema = schema.get("$defs", {}).get(str(schema["$ref"]).rpartition("/")[2], {})
-    return tuple(schema.get("properties", {}))
+    fields = tuple(schema.get("properties", {}))
+    return () if fields == ("root",) else fields  # pydantic's name for an input that is no object
 
 
 def _known(task: StepTask, fields: Sequence[str]) -> dict[str, object]:

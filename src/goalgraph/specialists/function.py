@@ -1,7 +1,9 @@
 """Functions as specialists: `@specialist` for sync and async ones, with one parameter or two."""
 
 import asyncio
+import contextlib
 import contextvars
+import functools
 import inspect
 import threading
 from collections.abc import Callable, Sequence
@@ -12,27 +14,31 @@ from goalgraph.planner.card import SpecialistCard
 from goalgraph.specialists.briefing import brief
 from goalgraph.specialists.specialist import StepContext, StepTask
 
-__all__ = ["FunctionSpecialist", "in_thread", "specialist"]
+__all__ = ["FunctionSpecialist", "in_thread", "specialist", "terms"]
 
 T = TypeVar("T")
 Function = Callable[..., object]
+
+_FORMS = "write it as f(task, context), or as f(text)"
 
 
 class FunctionSpecialist:
     """A function that does steps; it can still be called as the function it was."""
 
     def __init__(self, function: Function, card: SpecialistCard) -> None:
+        try:
+            signature = inspect.signature(function)
+        except (TypeError, ValueError):
+            raise InvalidSpecialist(f"specialist {card.name!r} does not tell its parameters", hint=_FORMS) from None
         parameters = [
             parameter
-            for parameter in inspect.signature(function).parameters.values()
-            if parameter.default is parameter.empty
-            and parameter.kind not in (parameter.VAR_KEYWORD, parameter.KEYWORD_ONLY)
+            for parameter in signature.parameters.values()
+            if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
         ]
         if not 1 <= len(parameters) <= 2:
-            raise InvalidSpecialist(
-                f"specialist {card.name!r} takes {len(parameters)} parameters",
-                hint="write it as f(task, context), or as f(text)",
-            )
+            raise InvalidSpecialist(f"specialist {card.name!r} takes {len(parameters)} parameters", hint=_FORMS)
+        if any(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters):
+            raise InvalidSpecialist(f"specialist {card.name!r} has a keyword-only parameter", hint=_FORMS)
         self._function = function
         self._takes_text = len(parameters) == 1 and parameters[0].kind is not inspect.Parameter.VAR_POSITIONAL
         self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
@@ -83,21 +89,38 @@ def specialist(
         max_concurrency: Most steps of one run at the same time.
 
     Raises:
-        InvalidSpecialist: The function takes neither one parameter nor two.
+        InvalidSpecialist: The function takes neither one parameter nor two, or capabilities are no sequence of terms.
     """
+    able = terms(capabilities)
 
     def wrap(wrapped: Function) -> FunctionSpecialist:
+        own = wrapped
+        while isinstance(own, functools.partial):
+            own = cast("functools.partial[object]", own).func
         return FunctionSpecialist(
             wrapped,
             SpecialistCard(
-                name=name if name is not None else getattr(wrapped, "__name__", type(wrapped).__name__),
-                description=description if description is not None else inspect.getdoc(wrapped) or "",
-                capabilities=tuple(capabilities),
+                name=name if name is not None else getattr(own, "__name__", type(own).__name__),
+                description=description if description is not None else inspect.getdoc(own) or "",
+                capabilities=able,
                 max_concurrency=max_concurrency,
             ),
         )
 
     return wrap if function is None else wrap(function)
+
+
+def terms(capabilities: Sequence[str]) -> tuple[str, ...]:
+    """Check that capabilities are several terms, and not the letters of one.
+
+    Raises:
+        InvalidSpecialist: They are one text.
+    """
+    if isinstance(capabilities, str):
+        raise InvalidSpecialist(
+            f"capabilities are a list of terms, found the text {capabilities!r}", hint=f"write [{capabilities!r}]"
+        )
+    return tuple(capabilities)
 
 
 async def in_thread(function: Callable[..., T], *arguments: object) -> T:
@@ -111,7 +134,7 @@ async def in_thread(function: Callable[..., T], *arguments: object) -> T:
     context = contextvars.copy_context()
 
     def settle(result: T | None, error: BaseException | None) -> None:
-        if future.cancelled():
+        if future.done():
             return
         if error is not None:
             future.set_exception(error)
@@ -124,8 +147,9 @@ async def in_thread(function: Callable[..., T], *arguments: object) -> T:
         try:
             result = context.run(function, *arguments)
         except BaseException as error:
-            failure = RuntimeError(f"stopped iterating: {error!r}") if isinstance(error, StopIteration) else error
-        if not loop.is_closed():
+            # Neither may pass through a coroutine: one is refused by futures, one would end the whole run.
+            failure = RuntimeError(repr(error)) if isinstance(error, (StopIteration, SystemExit)) else error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, result, failure)
 
     threading.Thread(target=work, name=f"specialist {getattr(function, '__name__', '')}", daemon=True).start()

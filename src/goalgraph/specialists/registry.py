@@ -30,10 +30,20 @@ class SpecialistRegistry:
         """Add a specialist.
 
         Raises:
-            InvalidSpecialist: Its name is blank, taken, looks like a taken one, or cannot name a node.
+            InvalidSpecialist: It has no card or no place for a step, or its name is blank, taken, looks like a taken
+                one, or cannot name a node.
         """
-        found = one if isinstance(one, Specialist) else as_specialist(one)
-        name = cast("object", found.card.name)
+        found = as_specialist(one)
+        card = cast("object", found.card)
+        if not isinstance(card, SpecialistCard):
+            raise InvalidSpecialist(
+                f"the card of {type(one).__name__} is a {type(card).__name__}, not a SpecialistCard"
+            )
+        if card.max_concurrency is not None and card.max_concurrency < 1:
+            raise InvalidSpecialist(
+                f"specialist {card.name!r} has max_concurrency {card.max_concurrency}; 1 is the least"
+            )
+        name = cast("object", card.name)
         if not isinstance(name, str) or not name.strip():
             raise InvalidSpecialist(f"a specialist's name is blank: {name!r}", hint="give it a name")
         if name != name.strip() or len(name) > _MAX_NAME or not name.isprintable():

@@ -2,8 +2,8 @@
 
 import math
 import re
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 from langchain_core.messages import BaseMessage
 from pydantic import JsonValue
@@ -14,7 +14,7 @@ from goalgraph.specialists.specialist import StepResult
 __all__ = ["InvalidOutput", "OutputTooLarge", "as_json", "as_result"]
 
 MAX_CHARACTERS = 5_000_000
-"""Largest output that is kept, counted in characters of all its texts, keys and numbers."""
+"""Largest output that is kept, counted in characters of all its texts, keys and numbers, and one for each item."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MAX_DEPTH = 100
@@ -68,7 +68,8 @@ class _Cleaner:
             return value
         if isinstance(value, str):
             self._spend(len(value))
-            return _UNSTORABLE.sub("\ufffd", value) if _UNSTORABLE.search(value) else str(value)
+            # Not str(value), which gives a name for a member of an enum that is text.
+            return _UNSTORABLE.sub("\ufffd", value) if _UNSTORABLE.search(value) else str.__str__(value)
         if isinstance(value, int):
             self._spend(8)
             return int(value) if -_INT64 <= value < _INT64 else self.clean(_digits(value), depth)
@@ -78,11 +79,26 @@ class _Cleaner:
         if depth >= _MAX_DEPTH:
             raise InvalidOutput(f"the output is nested deeper than {_MAX_DEPTH} levels, or contains itself")
         if isinstance(value, Mapping):
+            self._spend(1 + len(cast("Mapping[object, object]", value)))
             return self._mapping(cast("Mapping[object, object]", value), depth)
         if isinstance(value, (list, tuple)):
-            self._spend(1)
+            self._spend(1 + len(cast("list[object]", value)))
             return [self.clean(item, depth + 1) for item in cast("list[object]", value)]
+        if isinstance(value, Iterator):
+            return [self._next(item, depth) for item in cast("Iterator[object]", value)]
+        if type(value).__module__ == "numpy":
+            return self.clean(self._from_numpy(value), depth)
         return self.clean(_converted(value), depth + 1)
+
+    def _next(self, item: object, depth: int) -> JsonValue:
+        self._spend(1)
+        return self.clean(item, depth + 1)
+
+    def _from_numpy(self, value: object) -> object:
+        array = cast("Any", value)
+        self._spend(int(getattr(array, "size", 0)))
+        plain: object = array.tolist() if hasattr(array, "tolist") else value
+        return _converted(value) if type(plain) is type(value) else plain
 
     def _mapping(self, value: "Mapping[object, object]", depth: int) -> dict[str, JsonValue]:
         cleaned: dict[str, JsonValue] = {}
@@ -90,7 +106,10 @@ class _Cleaner:
             name = key if isinstance(key, str) else _converted(key)
             if not isinstance(name, (str, int, float)):
                 raise InvalidOutput(f"a key of the output is a {type(key).__name__}; use text")
-            cleaned[cast("str", self.clean(str(name), depth))] = self.clean(item, depth + 1)
+            text = cast("str", self.clean(name if isinstance(name, str) else str(name), depth))
+            if text in cleaned:
+                raise InvalidOutput(f"two keys of the output are both {text[:80]!r}")
+            cleaned[text] = self.clean(item, depth + 1)
         return cleaned
 
 

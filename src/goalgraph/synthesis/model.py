@@ -61,7 +61,7 @@ class ModelSynthesizer:
         how = ending(message)
         if how in ("complete", "truncated") and message.text.strip():
             cut = ("the answer was cut at the model's token limit",) if how == "truncated" else ()
-            return Synthesis(answer=message.text.strip(), degraded=(*lost, *cut))
+            return Synthesis(answer=message.text.strip(), degraded=(*lost, *cut), message_id=message.id)
         return await _unwritten(request, _because(how))
 
     def _prompt(self, goal: str, found: Sequence[Part], missing: Sequence[Gap]) -> tuple[str, str, tuple[str, ...]]:

@@ -1,7 +1,7 @@
 """The Protocol of everything that writes the answer, and what it is given."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from goalgraph.planner.outcome import Outcome
@@ -28,6 +28,8 @@ class Synthesis:
     """Empty where no step has a usable outcome."""
     degraded: tuple[str, ...] = ()
     """What was lost in writing it, beyond what the outcomes themselves lack."""
+    message_id: str | None = field(default=None, compare=False)
+    """Of the chat message the answer was streamed as, so that listeners to messages do not get it a second time."""
 
 
 @runtime_checkable

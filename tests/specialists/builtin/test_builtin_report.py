@@ -37,7 +37,7 @@ async def written(out: Path, instruction: str, *before: Outcome, goal: str = "g"
     context = StepContext(goal=goal, dependencies={outcome.step: outcome for outcome in before})
     result = await ReportWriter(out=out).run(StepTask(step="write", instruction=instruction), context)
     output: Any = result.output
-    assert Path(output["path"]).read_text(encoding="utf-8") == output["markdown"]
+    assert Path(output["path"]).read_text(encoding="utf-8").startswith(output["markdown"].rstrip())
     return output["markdown"], result
 
 
@@ -134,8 +134,10 @@ async def test_a_picture_of_any_specialist_is_embedded(tmp_path: Path) -> None:
     assert "![A picture](<my art/p.png>)" in text
 
 
-async def test_two_reports_of_one_goal_lie_side_by_side(tmp_path: Path) -> None:
-    writer = ReportWriter(out=tmp_path)
+async def test_two_reports_lie_side_by_side_also_when_each_is_written_by_a_process_of_its_own(tmp_path: Path) -> None:
     for step in ("first", "second", "first"):
-        await writer.run(StepTask(step=step, instruction=f"Write {step}"), StepContext(goal="g"))
+        result = await ReportWriter(out=tmp_path).run(
+            StepTask(step=step, instruction=f"Write {step}"), StepContext(goal="g")
+        )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report-second.md", "report.md"]
+    assert result.degraded == ("there was nothing to report on: the step depends on no other",)

@@ -23,12 +23,14 @@ _USUAL_WORDS = 250
 
 
 class ReportWriter:
-    """Writes ``report.md``; a second step of the same goal writes ``report-<step>.md`` beside it."""
+    """Writes ``report.md``, or ``report-<step>.md`` where another step's report already has that name.
+
+    A report ends with a comment that names its step, so that a run that goes on in a new process still tells them apart.
+    """
 
     def __init__(self, *, out: Path, model: "BaseChatModel | None" = None) -> None:
         self._out = out
         self._model = model
-        self._names: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
 
     @property
@@ -59,9 +61,10 @@ class ReportWriter:
         )
         if summary != rules:
             draft = layout(title, summary, material, self._out, brief=request.brief, max_words=request.max_words)
-        path = self._out / self._name(context.goal, task.step)
-        await asyncio.to_thread(_write, path, draft.markdown)
+        path = await asyncio.to_thread(self._write, task.step, draft.markdown)
         lacking = [*failed]
+        if not context.dependencies and self._model is None:
+            lacking.append("there was nothing to report on: the step depends on no other")
         if request.max_words is not None and draft.words > request.max_words:
             lacking.append(f"asked for at most {request.max_words} words, the shortest report has {draft.words}")
         broken = [step for step, outcome in context.dependencies.items() if outcome.status != "succeeded"]
@@ -74,14 +77,14 @@ class ReportWriter:
             degraded=tuple(lacking),
         )
 
-    def _name(self, goal: str, step: str) -> str:
+    def _write(self, step: str, text: str) -> Path:
+        mark = f"<!-- step {slug(step)} -->"
         with self._lock:
-            first = all(known != goal for known, _ in self._names)
-            return self._names.setdefault((goal, step), "report.md" if first else f"report-{slug(step)}.md")
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+            self._out.mkdir(parents=True, exist_ok=True)
+            path = self._out / "report.md"
+            if path.exists() and not path.read_text(encoding="utf-8", errors="replace").rstrip().endswith(mark):
+                path = self._out / f"report-{slug(step)}.md"
+            part = path.with_name(f".{path.name}.part")
+            part.write_text(f"{text.rstrip()}\n\n{mark}\n", encoding="utf-8")
+            part.replace(path)
+        return path

@@ -1,0 +1,108 @@
+"""The record that follows a run's events, and what is shown of it."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from goalgraph.cli.progress import StepLine, Track, as_event, plain_line, shown, table
+from goalgraph.graph.events import StepFinished, StepProgress, StepStarted
+from goalgraph.planner.outcome import Outcome
+
+_STARTED = StepStarted(type="step_started", run="r", step="b", specialist="worker", at="2026-01-01T00:00:00+00:00")
+_SAID = StepProgress(type="step_progress", run="r", step="b", message="half\nway", fraction=0.5)
+_FAILED = StepFinished(
+    type="step_finished",
+    run="r",
+    step="b",
+    status="failed",
+    specialist="substitute",
+    attempts=2,
+    seconds=1.25,
+    error="no\nluck",
+)
+
+
+def _track() -> Track:
+    done = Outcome(step="a", status="succeeded", specialist="first", attempts=1, seconds=3.0)
+    return Track.of({"a": "first", "b": "worker", "c": "last"}, {"a": done})
+
+
+def test_a_track_follows_a_step_from_start_to_end() -> None:
+    track = _track()
+    assert (track.done, track.lines["b"].status) == (1, "waiting")
+    track.follow(_STARTED, 10.0)
+    track.follow(_SAID, 11.0)
+    assert (track.done, track.lines["b"].status, track.lines["b"].began, track.lines["b"].note) == (
+        1,
+        "running",
+        10.0,
+        "half\nway",
+    )
+    track.follow(_FAILED, 12.0)
+    assert track.done == 2
+    outcomes = track.outcomes()
+    assert list(outcomes) == ["a", "b"]
+    found = outcomes["b"]
+    assert (found.status, found.specialist, found.attempts, found.seconds) == ("failed", "substitute", 2, 1.25)
+    assert found.error is not None
+    assert found.error.message == "no\nluck"
+
+
+def test_an_event_of_an_unknown_step_changes_nothing() -> None:
+    track = _track()
+    track.follow({**_STARTED, "step": "of another graph"}, 1.0)
+    assert track == _track()
+
+
+@pytest.mark.parametrize("event", [_STARTED, _SAID, _FAILED], ids=lambda event: event["type"])
+def test_the_engines_events_are_recognised(event: object) -> None:
+    assert as_event(event) is event
+
+
+@pytest.mark.parametrize("part", ["text", None, {"type": "step_started"}, {"type": "mine", "step": "b"}, {"step": "b"}])
+def test_other_things_on_the_stream_are_not_taken_for_events(part: object) -> None:
+    assert as_event(part) is None
+
+
+def test_events_become_single_lines() -> None:
+    assert plain_line(_STARTED) == "started b (worker)"
+    assert plain_line(_SAID) is None
+    assert plain_line(_FAILED) == "failed b after 1.2 s: no luck"
+
+
+def test_what_runs_is_shown_first_where_there_is_no_room_for_all() -> None:
+    lines = [StepLine(id=str(number), specialist="x") for number in range(10)]
+    for number in range(6):
+        lines[number].status = "succeeded"
+    lines[2].status = "failed"
+    lines[8].status = "running"
+    fitting, hidden = shown(lines, 4)
+    assert [line.id for line in fitting] == ["2", "6", "7", "8"]
+    assert hidden == 6
+    assert shown(lines, 10) == (lines, 0)
+
+
+@pytest.mark.parametrize("width", [20, 30, 60, 120])
+def test_a_table_keeps_to_its_width_and_the_note_gives_way_first(width: int) -> None:
+    track = _track()
+    track.follow(_STARTED, 10.0)
+    track.follow({**_SAID, "message": "reading " * 40}, 10.0)
+    file = io.StringIO()
+    Console(file=file, width=width).print(table(track.lines, 12.5, 20, signs=True))
+    rows = file.getvalue().splitlines()
+    assert len(rows) == 3
+    assert max(map(len, rows)) <= width
+    assert rows[0].split()[:2] == ["✓", "a"]
+    assert "2.5 s" in rows[1]
+    assert "worker" in rows[1]
+
+
+def test_a_long_plan_keeps_to_the_height_and_counts_the_rest() -> None:
+    lines = {str(number): StepLine(id=str(number), specialist="x") for number in range(100)}
+    lines["0"].status = "succeeded"
+    file = io.StringIO()
+    Console(file=file, width=60).print(table(lines, 0.0, 10, signs=False))
+    rows = file.getvalue().splitlines()
+    assert len(rows) == 10
+    assert rows[-1].strip() == "1 of 100 steps done"
