@@ -84,6 +84,17 @@ class GoalgraphError(Exception):
         super().__init__(f"{message}; {hint}" if hint else message)
         self.hint = hint
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuilt, (type(self), self.args, vars(self))
+
+
+def _rebuilt(kind: type[GoalgraphError], args: tuple[object, ...], fields: dict[str, object]) -> GoalgraphError:
+    """Make an error again in another process, where its arguments are no longer those it was made with."""
+    error = kind.__new__(kind)
+    error.args = args
+    vars(error).update(fields)
+    return error
+
 
 class _WithProblems(GoalgraphError):
     def __init__(self, summary: str, problems: Iterable[PlanProblem]) -> None:

@@ -13,11 +13,12 @@ from langgraph.types import Command
 
 from goalgraph.errors import InvalidGoal
 from goalgraph.graph.loop import iterate
-from goalgraph.graph.nodes import Nodes
+from goalgraph.graph.policies import ExecutionPolicy
 from goalgraph.graph.run import Run
 from goalgraph.graph.savers import AnyLoopSaver
 from goalgraph.planner.documents import load_plan
 from goalgraph.planner.plan import Plan
+from goalgraph.specialists.registry import SpecialistRegistry
 
 __all__ = ["PlanAgent"]
 
@@ -35,13 +36,14 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
     ``config["max_concurrency"]`` limits the steps that run at the same time.
     """
 
-    def __init__(self, *, nodes_of: Nodes, **kwargs: Any) -> None:
+    def __init__(self, *, registry: SpecialistRegistry, execution: ExecutionPolicy, **kwargs: Any) -> None:
         """Called by `create_plan_agent` and by LangGraph's own ``copy``."""
         kwargs["checkpointer"] = _for_any_loop(kwargs.get("checkpointer"))
         super().__init__(**kwargs)
-        self.nodes_of = nodes_of
+        self.registry = registry
+        self.execution = execution
 
-    async def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:
+    def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:
         """Stream a run; see ``CompiledStateGraph.astream``.
 
         Raises:
@@ -54,8 +56,8 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         if kwargs.get("durability") is None and isinstance(vars(self)["checkpointer"], AnyLoopSaver):
             kwargs["durability"] = "sync"
         graph: Any = super()  # whose overloads know each of the keyword arguments by name
-        async for part in graph.astream(given, run.into(config), **kwargs):
-            yield part
+        stream: AsyncIterator[Any] = graph.astream(given, run.into(config), **kwargs)
+        return stream
 
     def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:
         """Stream a run from sync code; the same engine as `astream`, also inside a running event loop.
@@ -86,14 +88,15 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
     def _prepared(self, config: RunnableConfig | None) -> tuple[Run, RunnableConfig]:
         """Take the caller's limit for the steps; LangGraph's own tasks, which wait for each other, run without one."""
         config = ensure_config(config)
-        limits = [self.nodes_of.execution.max_concurrency]
+        limits = [self.execution.max_concurrency]
         if (limit := config.get("max_concurrency")) is not None:
             limits.append(limit)
             config["max_concurrency"] = _UNLIMITED
         config["recursion_limit"] = max(config.get("recursion_limit") or 0, _SUPERSTEPS)
         config["configurable"] = {key: _for_any_loop(value) for key, value in config.get("configurable", {}).items()}
         given = [limit for limit in limits if limit is not None]
-        return Run(self, self.nodes_of.registry.cards, min(given, default=None)), config
+        fail_fast = self.execution.on_failure == "fail_fast"
+        return Run(self, self.registry.cards, min(given, default=None), fail_fast=fail_fast), config
 
 
 def _for_any_loop(value: Any) -> Any:

@@ -63,7 +63,13 @@ class Board:
     """The in-process meeting place of a superstep's tasks."""
 
     def __init__(
-        self, index: PlanIndex, outcomes: Mapping[str, Outcome], specialists: Mapping[str, str], slots: Slots
+        self,
+        index: PlanIndex,
+        outcomes: Mapping[str, Outcome],
+        specialists: Mapping[str, str],
+        slots: Slots,
+        *,
+        stoppable: bool = False,
     ) -> None:
         """Set up with all that is already known.
 
@@ -72,6 +78,7 @@ class Board:
             outcomes: Outcomes recorded before, by step.
             specialists: Who does each unfinished step, by step.
             slots: The places there are.
+            stoppable: Whether `stop` may be called; it needs to know the tasks.
         """
         self.index = index
         self.outcomes: dict[str, Outcome] = {
@@ -79,6 +86,7 @@ class Board:
         }
         self._specialists = dict(specialists)
         self._slots = slots
+        self._stoppable = stoppable
         self._missing = {
             step_id: sum(1 for need in index.needs[step_id] if need not in self.outcomes) for step_id in index.order
         }
@@ -102,7 +110,7 @@ class Board:
             self._waiters[step_id] = waiter
             self._settle()
             verdict = await waiter
-        if verdict == "run":
+        if verdict == "run" and self._stoppable:
             if self.stopped:
                 ended = self.cancelled(step_id)
                 self.leave(step_id, ended)
@@ -127,7 +135,8 @@ class Board:
 
     def leave(self, step_id: str, outcome: Outcome | None) -> None:
         """End a step that was told to run; without an outcome it parks, and whatever needs it parks with it."""
-        self._tasks.pop(step_id, None)
+        if self._stoppable:
+            self._tasks.pop(step_id, None)
         self._active -= 1
         self._slots.release(self._specialists[step_id])
         if outcome is None:

@@ -12,9 +12,10 @@ from pydantic import JsonValue
 
 from goalgraph.errors import InvalidGoal, InvalidSpecialist
 from goalgraph.graph.agent import PlanAgent
-from goalgraph.graph.nodes import Nodes
+from goalgraph.graph.nodes import Decompose, Dispatch, Gather, Synthesize
 from goalgraph.graph.policies import ExecutionPolicy, Limits
 from goalgraph.graph.state import PlanInput, PlanOutput, PlanState, StepSend
+from goalgraph.graph.step_node import StepNode
 from goalgraph.models import resolve_model
 from goalgraph.planner.decomposer import Decomposer, PlanRequest
 from goalgraph.planner.model_decomposer import ModelDecomposer
@@ -67,27 +68,24 @@ def create_plan_agent(
     """
     registry = _registry(specialists)
     chat = resolve_model(model) if model is not None else None
-    limits = limits or Limits()
-    nodes = Nodes(
-        registry=registry,
-        decomposer=decomposer or _decomposer(chat),
-        synthesizer=as_synthesizer(synthesis or "concatenate", chat),
-        execution=execution or ExecutionPolicy(),
-        plan_policy=PlanPolicy(max_steps=limits.max_steps),
-        node_names=_node_names(registry),
-    )
+    execution = execution or ExecutionPolicy()
+    policy = PlanPolicy(max_steps=(limits or Limits()).max_steps)
+    names = _node_names(registry)
+    step_node = StepNode(registry=registry, execution=execution)
     builder: Any = StateGraph(PlanState, input_schema=PlanInput, output_schema=PlanOutput)
-    builder.add_node("decompose", nodes.decompose)
-    builder.add_node("dispatch", nodes.dispatch, destinations=tuple(nodes.node_names.values()))
-    for node in nodes.node_names.values():
-        builder.add_node(node, nodes.specialist(), input_schema=StepSend, destinations=("gather",))
-    builder.add_node("gather", nodes.gather)
-    builder.add_node("synthesize", nodes.synthesize)
+    builder.add_node(
+        "decompose", Decompose(decomposer=decomposer or _decomposer(chat), registry=registry, policy=policy)
+    )
+    builder.add_node("dispatch", Dispatch(node_names=names), destinations=tuple(names.values()))
+    for node in names.values():
+        builder.add_node(node, step_node, input_schema=StepSend, destinations=("gather",))
+    builder.add_node("gather", Gather(), destinations=("dispatch", "synthesize"))
+    builder.add_node("synthesize", Synthesize(synthesizer=as_synthesizer(synthesis or "concatenate", chat)))
     builder.add_edge(START, "decompose")
     builder.add_edge("decompose", "dispatch")
     builder.add_edge("synthesize", END)
     compiled = builder.compile(checkpointer=checkpointer, store=store, cache=cache, name=name)
-    return PlanAgent(nodes_of=nodes, **vars(compiled))
+    return PlanAgent(registry=registry, execution=execution, **vars(compiled))
 
 
 async def generate_plan(

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import perf_counter
 from typing import cast
 
@@ -20,34 +20,35 @@ from tenacity import (
 )
 
 from goalgraph.planner.outcome import Outcome, StepError
-from goalgraph.planner.plan import Retry, Step
+from goalgraph.planner.plan import Retry
 from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json, as_result
 from goalgraph.specialists.specialist import Specialist, StepContext, StepResult, StepTask
 
-__all__ = ["Assignment", "idempotency_key", "perform"]
+__all__ = ["idempotency_key", "perform"]
 
-_ONCE = Retry(max_attempts=1)
-_NOBODY = StepError(code="raised", message="no specialist to try")
 _MAX_MESSAGE = 2_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
-    """A step with all that its run needs."""
-
-    step: Step
-    task: StepTask
-    context: StepContext
-    chain: Sequence[Specialist]
-    """Who tries it, in this order."""
-    timeout: float | None
-    retry: Retry | None
-    handed_over: Callable[[Specialist], Awaitable[None]]
-    """Called before a fallback takes over."""
-
-
-async def perform(assignment: Assignment, started_at: str) -> Outcome:
+async def perform(
+    task: StepTask,
+    context: StepContext,
+    chain: Sequence[Specialist],
+    *,
+    started_at: str,
+    timeout: float | None,
+    retry: Retry | None,
+    handed_over: Callable[[Specialist], Awaitable[None]],
+) -> Outcome:
     """Do a step, with its retries and fallbacks.
+
+    Args:
+        task: The work.
+        context: What surrounds it.
+        chain: Who tries it, in this order; at least one.
+        started_at: When the step's turn came.
+        timeout: Seconds for one attempt.
+        retry: How often each of the chain tries; once where absent.
+        handed_over: Called before a fallback takes over.
 
     Returns:
         ``succeeded``, or ``failed`` with the last error. Interrupts and cancellation pass through as they are.
@@ -55,19 +56,28 @@ async def perform(assignment: Assignment, started_at: str) -> Outcome:
     began = perf_counter()
     attempts = 0
     failures: list[str] = []
-    error = _NOBODY
-    for place, specialist in enumerate(assignment.chain):
+    for place, specialist in enumerate(chain):
         if place:
-            await assignment.handed_over(specialist)
-        found, tried = await _attempts(assignment, specialist, attempts)
+            await handed_over(specialist)
+        found, tried = await _attempts(specialist, task, context, timeout, retry, attempts)
         attempts += tried
         if isinstance(found, StepError):
-            error = found
             failures.append(f"{specialist.card.name} failed: {found.message}")
-            continue
+            if place < len(chain) - 1:
+                continue
+            return Outcome(
+                step=task.step,
+                status="failed",
+                error=found,
+                specialist=specialist.card.name,
+                attempts=attempts,
+                started_at=started_at,
+                seconds=perf_counter() - began,
+                degraded=tuple(failures[:-1]),
+            )
         result, output = found
         return Outcome(
-            step=assignment.step.id,
+            step=task.step,
             status="succeeded",
             output=output,
             confidence=result.confidence,
@@ -78,16 +88,7 @@ async def perform(assignment: Assignment, started_at: str) -> Outcome:
             artifacts=result.artifacts,
             degraded=(*failures, *result.degraded),
         )
-    return Outcome(
-        step=assignment.step.id,
-        status="failed",
-        error=error,
-        specialist=assignment.chain[-1].card.name if assignment.chain else None,
-        attempts=attempts,
-        started_at=started_at,
-        seconds=perf_counter() - began,
-        degraded=tuple(failures[:-1]),
-    )
+    raise AssertionError("a step without anybody to do it")
 
 
 def idempotency_key(thread: str, step: str, instruction: str, arguments: Mapping[str, JsonValue]) -> str:
@@ -103,14 +104,19 @@ def idempotency_key(thread: str, step: str, instruction: str, arguments: Mapping
 
 
 async def _attempts(
-    assignment: Assignment, specialist: Specialist, before: int
+    specialist: Specialist,
+    task: StepTask,
+    context: StepContext,
+    timeout: float | None,
+    retry: Retry | None,
+    before: int,
 ) -> tuple[tuple[StepResult, JsonValue] | StepError, int]:
-    retry = assignment.retry or _ONCE
-    if retry.max_attempts == 1:
+    """Try until it works or the attempts are used up; return what came of it, and the number of attempts."""
+    if retry is None or retry.max_attempts == 1:
         try:
-            return await _attempt(assignment, specialist, before + 1), 1
+            return await _attempt(specialist, task, context, timeout, before + 1), 1
         except Exception as error:
-            return _described(error, assignment.timeout), 1
+            return _described(error), 1
     tried = 0
     try:
         async for attempt in AsyncRetrying(
@@ -121,25 +127,27 @@ async def _attempts(
         ):
             with attempt:
                 tried += 1
-                return await _attempt(assignment, specialist, before + tried), tried
+                return await _attempt(specialist, task, context, timeout, before + tried), tried
     except RetryError as error:
-        cause = error.last_attempt.exception()
-        return _described(cast("Exception", cause), assignment.timeout), tried
+        return _described(cast("Exception", error.last_attempt.exception())), tried
     raise AssertionError("tenacity ended without a result or an error")
 
 
-async def _attempt(assignment: Assignment, specialist: Specialist, number: int) -> tuple[StepResult, JsonValue]:
-    context = assignment.context if number == 1 else replace(assignment.context, attempt=number)
-    if assignment.timeout is None:
-        returned = await specialist.run(assignment.task, context)
+async def _attempt(
+    specialist: Specialist, task: StepTask, context: StepContext, timeout: float | None, number: int
+) -> tuple[StepResult, JsonValue]:
+    if number > 1:
+        context = replace(context, attempt=number)
+    if timeout is None:
+        returned = await specialist.run(task, context)
     else:
-        deadline = asyncio.timeout(assignment.timeout)
+        deadline = asyncio.timeout(timeout)
         try:
             async with deadline:
-                returned = await specialist.run(assignment.task, context)
+                returned = await specialist.run(task, context)
         except TimeoutError as error:
             if deadline.expired():
-                raise _TimedOut(f"no result after {assignment.timeout:g} s") from error
+                raise _TimedOut(f"no result after {timeout:g} s") from error
             raise
     result = as_result(returned)
     if result.confidence is not None and not 0 <= result.confidence <= 1:
@@ -151,7 +159,7 @@ class _TimedOut(Exception):
     """The step's own timeout, not one that the specialist raised."""
 
 
-def _described(error: Exception, timeout: float | None) -> StepError:
+def _described(error: Exception) -> StepError:
     if isinstance(error, GraphBubbleUp):
         raise error
     codes: dict[type[Exception], str] = {

@@ -44,6 +44,7 @@ class Run:
     agent: _HasState
     cards: tuple[SpecialistCard, ...]
     max_concurrency: int | None
+    fail_fast: bool = False
     id: str = field(default_factory=lambda: f"run-{uuid4().hex[:12]}")
     work: Work | None = None
     _restored: "asyncio.Task[Work] | None" = None
@@ -61,7 +62,9 @@ class Run:
         each = {card.name: card.max_concurrency for card in self.cards if card.max_concurrency is not None}
         slots = Slots(self.max_concurrency, each, index.priority)
         first = {step_id: chain[0] for step_id, chain in chains.items()}
-        self.work = Work(Board(index, outcomes, first, slots), chains, goal, {**plan.inputs, **inputs})
+        self.work = Work(
+            Board(index, outcomes, first, slots, stoppable=self.fail_fast), chains, goal, {**plan.inputs, **inputs}
+        )
         return self.work
 
     async def resumed(self, config: RunnableConfig) -> Work:

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
@@ -57,11 +57,46 @@ def load_plan(source: Plan | Mapping[str, object] | str | Path) -> Plan:
 
 
 def parse_plan(text: str, *, source: str = "the plan") -> Plan:
-    """Read a plan from the text of a YAML or JSON document (JSON is YAML).
+    """Read a plan from the text of a YAML or JSON document.
 
     Raises:
         InvalidPlan: See `load_plan`.
     """
+    loaded = _json(text)
+    if loaded is None:
+        loaded = _yaml(text, source)
+    if not isinstance(loaded, Mapping):
+        raise _unreadable(
+            f"{source} holds a {type(loaded).__name__}, not a mapping with steps",
+            "begin it with 'steps:'",
+            code="not_a_plan",
+        )
+    return _built(cast("Mapping[str, object]", loaded), source)
+
+
+def _json(text: str) -> object:
+    """Read JSON; None where it is something else, or where YAML's reader says better what is wrong."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        found: object = json.loads(text, object_pairs_hook=_unique, parse_constant=_refused)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return found
+
+
+def _unique(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands there twice")
+    return found
+
+
+def _refused(constant: str) -> object:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _yaml(text: str, source: str) -> object:
     yaml: Any = YAML(typ="safe", pure=True)
     yaml.max_depth = _MAX_DEPTH
     try:
@@ -89,13 +124,7 @@ def parse_plan(text: str, *, source: str = "the plan") -> Plan:
         raise _unreadable(
             f"{source} is not YAML: {str(error).partition(chr(10))[0][:200]}", f"correct {source}", code="bad_syntax"
         ) from error
-    if not isinstance(loaded, Mapping):
-        raise _unreadable(
-            f"{source} holds a {type(loaded).__name__}, not a mapping with steps",
-            "begin it with 'steps:'",
-            code="not_a_plan",
-        )
-    return _built(cast("Mapping[str, object]", loaded), source)
+    return loaded
 
 
 def dump_plan(plan: Plan) -> str:

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import Any, cast
 
 from langchain_core.messages import BaseMessage
@@ -126,6 +127,8 @@ def _converted(value: object) -> object:
     try:
         if isinstance(value, BaseMessage):
             return value.text
+        if isinstance(value, PurePath):
+            return str(value)
         return cast("object", to_jsonable_python(value, inf_nan_mode="constants", bytes_mode="utf8"))
     except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
         raise InvalidOutput(

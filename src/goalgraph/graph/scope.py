@@ -1,0 +1,27 @@
+"""What expressions see of a run."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from pydantic import JsonValue
+
+from goalgraph.planner.outcome import Outcome
+
+__all__ = ["scope_of"]
+
+
+def scope_of(inputs: Mapping[str, JsonValue], outcomes: Mapping[str, Outcome]) -> dict[str, object]:
+    """Return ``input``, ``steps`` and ``now()`` for the expression language."""
+    return {
+        "input": dict(inputs),
+        "steps": {
+            step_id: {
+                "output": outcome.output,
+                "status": outcome.status,
+                "confidence": outcome.confidence,
+                "error": outcome.error.message if outcome.error else None,
+            }
+            for step_id, outcome in outcomes.items()
+        },
+        "now": lambda: datetime.now(UTC).isoformat(),
+    }
