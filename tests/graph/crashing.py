@@ -2,7 +2,8 @@
 
     python crashing.py DATABASE LEDGER
 
-The ledger has a line per start and per end of a step, appended with one write each, so that a killed process leaves whole lines.
+The ledger has a line per start and per end of a step, appended with one write each, so that a killed process leaves
+whole lines.
 """
 
 import asyncio
@@ -10,12 +11,13 @@ import os
 import random
 import sys
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite import SqliteSaver
 
-from goalgraph import AgentStep, Plan, StepContext, StepTask, create_plan_agent, specialist
+from goalgraph import AgentStep, Plan, PlanAgent, StepContext, StepTask, create_plan_agent, specialist
 
 COUNT = 30
-CONFIG = {"configurable": {"thread_id": "crash"}}
+CONFIG: RunnableConfig = {"configurable": {"thread_id": "crash"}}
 
 
 def plan() -> Plan:
@@ -32,7 +34,7 @@ def plan() -> Plan:
     return Plan(steps=tuple(steps))
 
 
-def build(saver: SqliteSaver, ledger: int):  # type: ignore[no-untyped-def] # noqa: ANN201
+def build(saver: SqliteSaver, ledger: int) -> PlanAgent:
     """The agent, which notes what it does in the ledger."""
 
     @specialist

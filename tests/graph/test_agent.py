@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, cast
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
@@ -258,9 +258,9 @@ def test_it_is_a_tool_with_the_one_argument_goal() -> None:
     assert "write_report" in tool.invoke({"goal": "Write a report"})
 
 
-class Parent(TypedDict, total=False):
+class Parent(TypedDict):
     goal: str
-    answer: str
+    answer: NotRequired[str]
 
 
 @pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
@@ -325,13 +325,13 @@ def test_a_type_that_nobody_allowed_is_not_built_from_a_stored_row(sqlite: Sqlit
     agent = create_plan_agent(None, [worker], checkpointer=sqlite)
     agent.invoke({"goal": "Write a report"}, config())
     kind, data = sqlite.serde.dumps_typed({"read": Planted(text="x")})
-    saver: Any = agent.checkpointer
+    saver = cast("Any", agent).checkpointer
     assert saver.serde.loads_typed((kind, data)) == {"read": {"text": "x"}}
 
 
 def test_types_that_the_caller_allowed_stay_allowed() -> None:
     saver = InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=[Planted]))
-    used: Any = create_plan_agent(None, [worker], checkpointer=saver).checkpointer
+    used = cast("Any", create_plan_agent(None, [worker], checkpointer=saver)).checkpointer
     assert used.serde.loads_typed(used.serde.dumps_typed(Planted(text="x"))) == Planted(text="x")
     assert used.serde.loads_typed(used.serde.dumps_typed(Plan())) == Plan()
 

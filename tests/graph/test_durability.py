@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import runpy
 import signal
 import subprocess
 import sys
@@ -28,16 +29,12 @@ def start(folder: Path) -> subprocess.Popen[str]:
 
 def recorded(folder: Path) -> set[str]:
     """Steps whose outcomes the database holds."""
-    sys.path.insert(0, str(SCRIPT.parent))
-    try:
-        import crashing
-    finally:
-        sys.path.pop(0)
     if not (folder / "run.sqlite").exists():
         return set()
     with SqliteSaver.from_conn_string(str(folder / "run.sqlite")) as saver:
-        state = crashing.build(saver, 1).get_state(crashing.CONFIG)
-    found = set((state.values or {}).get("outcomes") or {})
+        crashing = runpy.run_path(str(SCRIPT))
+        state: Any = crashing["build"](saver, 1).get_state(crashing["CONFIG"])
+    found: set[str] = set((state.values or {}).get("outcomes") or {})
     for task in state.tasks:
         found |= set((task.result or {}).get("outcomes", {}))
     return found

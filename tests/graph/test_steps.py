@@ -39,7 +39,10 @@ def run(specialists: list[Any], *steps: dict[str, object], **more: Any) -> dict[
     inputs = more.pop("inputs", {})
     output = more.pop("output", None)
     agent = create_plan_agent(None, specialists, **more)
-    return agent.invoke({"goal": "the goal", "plan": {"steps": steps, "output": output}, "inputs": inputs})
+    result: dict[str, Any] = agent.invoke(
+        {"goal": "the goal", "plan": {"steps": steps, "output": output}, "inputs": inputs}
+    )
+    return result
 
 
 def statuses(result: Mapping[str, Any]) -> dict[str, str]:

@@ -59,6 +59,16 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         stream: AsyncIterator[Any] = graph.astream(given, run.into(config), **kwargs)
         return stream
 
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """Run to the end and return the result: ``answer``, ``status``, ``plan``, ``outcomes`` and so on."""
+        graph: Any = super()
+        return await graph.ainvoke(input, config, **kwargs)
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """Run to the end, from sync code, also inside a running event loop; returns what `ainvoke` does."""
+        graph: Any = super()
+        return graph.invoke(input, config, **kwargs)
+
     def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:
         """Stream a run from sync code; the same engine as `astream`, also inside a running event loop.
 

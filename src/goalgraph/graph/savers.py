@@ -192,11 +192,10 @@ def _strict(saver: BaseCheckpointSaver[Any]) -> BaseCheckpointSaver[Any]:
     keep types of their own allow them by ``JsonPlusSerializer(allowed_msgpack_modules=[...])``, which stays in force.
     """
     allows_anything = saver.with_allowlist([("goalgraph", "no such type")]) is saver
-    if allows_anything and type(saver.serde) is JsonPlusSerializer:
+    serde: object = saver.serde
+    if allows_anything and isinstance(serde, JsonPlusSerializer):
         saver = copy.copy(saver)
-        saver.serde = JsonPlusSerializer(
-            pickle_fallback=saver.serde.pickle_fallback, allowed_msgpack_modules=[*_ALLOWED]
-        )
+        saver.serde = JsonPlusSerializer(pickle_fallback=serde.pickle_fallback, allowed_msgpack_modules=[*_ALLOWED])
         return saver
     return saver.with_allowlist(_ALLOWED)
 

@@ -25,7 +25,7 @@ _USUAL_WORDS = 250
 class ReportWriter:
     """Writes ``report.md``, or ``report-<step>.md`` where another step's report already has that name.
 
-    A report ends with a comment that names its step, so that a run that goes on in a new process still tells them apart.
+    A report ends with a comment that names its step, so that a run that goes on in a new process tells them apart.
     """
 
     def __init__(self, *, out: Path, model: "BaseChatModel | None" = None) -> None:
