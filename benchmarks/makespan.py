@@ -3,8 +3,8 @@
     python benchmarks/makespan.py [--plans 30] [--mean-ms 50] [--sigma 0.8]
 
 Plans have 20-60 steps, each of which needs up to three earlier ones. The bound is the longest path, and with slots at
-least the total work divided by them. Building the graph counts. A sleep's own overshoot on this machine is printed as the
-noise.
+least the total work divided by them. Building the graph counts. A sleep's own overshoot on this machine is
+printed as the noise.
 """
 
 import argparse

@@ -3,8 +3,8 @@
     python benchmarks/overhead.py [--rounds 5] [--sizes chain:200 fan:500 layers:1000] [--scale]
 
 Figures are microseconds per step: the median over the rounds, with the lowest and highest beside it; the contenders
-take turns within a round, so that a drift of the machine's speed reaches all of them. Building the graph is counted on both
-sides. SQLite (a): each with the saver it is best with in async code (AsyncSqliteSaver there, SqliteSaver here);
+take turns within a round, so that a drift of the machine's speed reaches all of them. Building the graph is
+counted on both sides. SQLite (a): each with the saver it is best with in async code (AsyncSqliteSaver there, SqliteSaver here);
 (b): both with SqliteSaver, node per step with sync nodes; (c): both with AsyncSqliteSaver.
 """
 

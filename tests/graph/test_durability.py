@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from langgraph.checkpoint.sqlite import SqliteSaver
@@ -33,11 +33,9 @@ def recorded(folder: Path) -> set[str]:
         return set()
     with SqliteSaver.from_conn_string(str(folder / "run.sqlite")) as saver:
         crashing = runpy.run_path(str(SCRIPT))
-        state: Any = crashing["build"](saver, 1).get_state(crashing["CONFIG"])
-    found: set[str] = set((state.values or {}).get("outcomes") or {})
-    for task in state.tasks:
-        found |= set((task.result or {}).get("outcomes", {}))
-    return found
+        state = cast("Any", crashing["build"](saver, 1).get_state(crashing["CONFIG"]))
+    kept = [state.values, *(task.result for task in state.tasks)]
+    return {step for one in kept if one for step in one.get("outcomes", {})}
 
 
 def wait_for_ledger(folder: Path, lines: int, process: "subprocess.Popen[str]") -> None:

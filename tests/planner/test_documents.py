@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
@@ -62,6 +62,7 @@ def only(text: str) -> PlanProblem:
 
 
 @given(TEXTS, VALUES, st.dictionaries(TEXTS, VALUES, max_size=3))
+@example("a\x85b", ["a\x85b"], {"a\x85b": "a\x85b"})
 def test_a_plan_goes_through_yaml_unchanged(text: str, value: JsonValue, inputs: dict[str, JsonValue]) -> None:
     step = AgentStep(id="1", task=f"x{text}", agent="no", input=inputs, when=text, constraints=(f"y{text}",))
     plan = Plan(name="n", description=text, inputs=inputs, steps=(step,), output=value)
