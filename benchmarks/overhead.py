@@ -4,8 +4,8 @@
 
 Figures are microseconds per step: the median over the rounds, with the lowest and highest beside it; the contenders
 take turns within a round, so that a drift of the machine's speed reaches all of them. Building the graph is
-counted on both sides. SQLite (a): each with the saver it is best with in async code (AsyncSqliteSaver there, SqliteSaver here);
-(b): both with SqliteSaver, node per step with sync nodes; (c): both with AsyncSqliteSaver.
+counted on both sides. SQLite (a): each with the saver it is best with in async code (AsyncSqliteSaver there,
+SqliteSaver here); (b): both with SqliteSaver, node per step with sync nodes; (c): both with AsyncSqliteSaver.
 """
 
 import argparse

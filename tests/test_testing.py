@@ -157,3 +157,8 @@ def test_calls_one_after_another_have_a_peak_of_one() -> None:
     for step in ("a", "b"):
         run(specialist, step)
     assert specialist.peak == 1
+
+
+async def test_a_reply_may_be_the_text_of_a_message_it_received() -> None:
+    model = ScriptedChatModel(lambda messages: messages[-1].text)
+    assert (await model.ainvoke("hello")).text == "hello"

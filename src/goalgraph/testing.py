@@ -55,7 +55,7 @@ class _Script:
                 f"the last message was: {messages[-1].text[:200]!r}"
             )
         reply: object = self._always or self._replies[number - 1]
-        while callable(reply) and not isinstance(reply, type):
+        while callable(reply) and not isinstance(reply, (str, type)):
             reply = reply(messages)
         if isinstance(reply, BaseException):
             raise reply

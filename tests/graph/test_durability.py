@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from langgraph.checkpoint.sqlite import SqliteSaver
@@ -33,7 +33,7 @@ def recorded(folder: Path) -> set[str]:
         return set()
     with SqliteSaver.from_conn_string(str(folder / "run.sqlite")) as saver:
         crashing = runpy.run_path(str(SCRIPT))
-        state = cast("Any", crashing["build"](saver, 1).get_state(crashing["CONFIG"]))
+        state = crashing["build"](saver, 1).get_state(crashing["CONFIG"])
     kept = [state.values, *(task.result for task in state.tasks)]
     return {step for one in kept if one for step in one.get("outcomes", {})}
 
