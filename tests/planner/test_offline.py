@@ -336,3 +336,41 @@ def test_any_text_becomes_a_valid_plan_or_is_refused(goal: str, alone: bool, max
         return
     assert validate_plan(made, policy, cards) == ()
     assert plan_offline(request) == made
+
+
+TABLES = SpecialistCard(name="analyst", description="Reads tables (CSV) and finds trends.", capabilities=("data",))
+PICTURES = SpecialistCard(name="drawer", description="Draws charts.", capabilities=("charts", "visualization"))
+PASSAGES = SpecialistCard(name="searcher", description="Finds the passages that bear on a question.")
+REPORTS = SpecialistCard(name="writer", description="Writes a report or summary.", capabilities=("writing", "report"))
+
+
+@pytest.mark.parametrize(
+    ("goal", "cards", "expected"),
+    [
+        (
+            "Write a summary of the trends in sales.csv with charts",
+            (TABLES, PICTURES, REPORTS),
+            [("analyst", ()), ("drawer", ("analyst",)), ("writer", ("analyst", "drawer"))],
+        ),
+        ("Write a report about sales.csv", (TABLES, REPORTS), [("analyst", ()), ("writer", ("analyst",))]),
+        (
+            "Summarize the termination clauses of the contract",
+            (PASSAGES, REPORTS),
+            [("searcher", ()), ("writer", ("searcher",))],
+        ),
+        ("Write a summary", (REPORTS,), [("writer", ())]),
+    ],
+    ids=["trends and charts", "a table", "a document", "nobody else"],
+)
+def test_a_report_that_stands_alone_gets_the_work_it_is_made_from(
+    goal: str, cards: tuple[SpecialistCard, ...], expected: list[tuple[str, tuple[str, ...]]]
+) -> None:
+    plan = plan_offline(PlanRequest(goal=goal, cards=cards))
+    found = [(step.agent, tuple(plan.step(need).agent for need in step.depends_on)) for step in plan.steps]
+    assert found == expected
+    assert all(goal in step.task for step in plan.steps)
+
+
+def test_a_report_that_follows_other_work_gets_none() -> None:
+    plan = plan_offline(PlanRequest(goal="Find the trends and write a report", cards=(TABLES, PICTURES, REPORTS)))
+    assert [step.agent for step in plan.steps] == ["analyst", "writer"]

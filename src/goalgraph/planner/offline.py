@@ -9,6 +9,7 @@ from goalgraph.errors import InvalidGoal
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.clauses import Clause, split_clauses
 from goalgraph.planner.decomposer import PlanRequest
+from goalgraph.planner.groundwork import groundwork
 from goalgraph.planner.linking import Needs, link_clauses
 from goalgraph.planner.matching import CardIndex
 from goalgraph.planner.phrases import PREPOSITION
@@ -187,6 +188,13 @@ def _steps(
                     depends_on=tuple(ids[held] for held in need),
                 )
             )
+        alone = unit.first == unit.last and not need and not inner
+        before = groundwork(clauses[unit.first], unit.card or 0, index) if alone else ()
+        for piece in before if len(before) <= room else ():
+            doer = index.cards[piece.card].name
+            needed = tuple(inner[held] for held in piece.needs)
+            inner.append(_new_id(Clause(text=piece.task, start=0, end=0, verb=doer, body=""), taken))
+            steps.append(AgentStep(id=inner[-1], task=piece.task, agent=doer, depends_on=needed))
         room -= len(inner)
         ids.append(_new_id(clauses[unit.first], taken))
         parts = _parts(text)

@@ -39,10 +39,8 @@ class ReportWriter:
         return SpecialistCard(
             name="report_writer",
             description=(
-                "Writes a Markdown report or executive summary from the results of the steps it depends on "
-                "(findings, charts, "
-                "passages, texts) and saves it as a file. It must depend on every step whose result belongs in "
-                "the report."
+                "Writes a Markdown report or executive summary from the results of the steps it depends on, "
+                "and saves it as a file. It must depend on every step whose result belongs in the report."
             ),
             capabilities=("writing", "reporting"),
         )
