@@ -42,7 +42,7 @@ def groundwork(clause: Clause, writer: int, index: CardIndex) -> Sequence[Ground
         best = max((searching[number] for number in others), default=0.0)
         finders = [number for number in others if searching[number] >= best / 2][:_MOST_FINDERS]
     found = [Groundwork(card=number, task=f"Gather what is needed to: {clause.text}") for number in finders]
-    if drawer in able and drawer is not None:
+    if drawer in able:
         needs = tuple(range(len(found)))
         found.append(Groundwork(card=drawer, task=f"Draw the charts needed to: {clause.text}", needs=needs))
     return found
