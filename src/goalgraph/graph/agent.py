@@ -16,7 +16,6 @@ from goalgraph.graph.loop import iterate
 from goalgraph.graph.policies import ExecutionPolicy
 from goalgraph.graph.run import Run
 from goalgraph.graph.savers import AnyLoopSaver
-from goalgraph.planner.documents import load_plan
 from goalgraph.planner.plan import Plan
 from goalgraph.specialists.registry import SpecialistRegistry
 
@@ -109,6 +108,12 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         return Run(self, self.registry.cards, min(given, default=None), fail_fast=fail_fast), config
 
 
+def _loaded(source: "Mapping[str, object] | str | Path") -> Plan:
+    from goalgraph.planner.documents import load_plan  # here, so that YAML is loaded only by those who use it
+
+    return load_plan(source)
+
+
 def _for_any_loop(value: Any) -> Any:
     """Wrap a checkpointer; anything else stays as it is."""
     if isinstance(value, BaseCheckpointSaver) and not isinstance(value, AnyLoopSaver):
@@ -131,7 +136,7 @@ def _complete(given: object) -> object:
     if unknown := sorted(set(map(str, values)) - set(_KNOWN)):
         raise InvalidGoal(f"unknown input: {', '.join(unknown)}", hint=f"there are: {', '.join(_KNOWN)}")
     source = cast("Plan | Mapping[str, object] | str | Path | None", values.get("plan"))
-    plan = load_plan(source) if source is not None else None
+    plan = source if source is None or isinstance(source, Plan) else _loaded(source)
     messages = convert_to_messages(cast("list[BaseMessage]", values.get("messages") or []))
     goal = values.get("goal")
     if goal is None:

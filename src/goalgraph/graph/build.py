@@ -19,7 +19,6 @@ from goalgraph.graph.step_node import StepNode
 from goalgraph.models import resolve_model
 from goalgraph.planner.decomposer import Decomposer, PlanRequest
 from goalgraph.planner.model_decomposer import ModelDecomposer
-from goalgraph.planner.offline import OfflineDecomposer
 from goalgraph.planner.plan import Plan
 from goalgraph.planner.validation import PlanPolicy, checked
 from goalgraph.specialists.registry import SpecialistRegistry
@@ -123,7 +122,11 @@ async def generate_plan(
 
 
 def _decomposer(model: BaseChatModel | None) -> Decomposer:
-    return OfflineDecomposer() if model is None else ModelDecomposer(model)
+    if model is not None:
+        return ModelDecomposer(model)
+    from goalgraph.planner.offline import OfflineDecomposer  # here, because its rules take a while to compile
+
+    return OfflineDecomposer()
 
 
 def _registry(specialists: Iterable[object] | SpecialistRegistry) -> SpecialistRegistry:

@@ -1,5 +1,6 @@
 """What of a run's outcomes can stand in an answer, in plan order."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from goalgraph.planner.outcome import Outcome, text_of
@@ -30,11 +31,16 @@ class Gap:
     reason: str
 
 
-def parts(request: SynthesisRequest) -> tuple[Part, ...]:
-    """Usable outcomes, in plan order; those below their step's ``min_confidence`` are marked as weak."""
+def parts(request: SynthesisRequest, among: Collection[str] | None = None) -> tuple[Part, ...]:
+    """Usable outcomes, in plan order; those below their step's ``min_confidence`` are marked as weak.
+
+    Args:
+        request: The run.
+        among: Ids of the steps to look at; None: all.
+    """
     found: list[Part] = []
     for step in request.plan.steps:
-        outcome = request.outcomes.get(step.id)
+        outcome = request.outcomes.get(step.id) if among is None or step.id in among else None
         if outcome is not None and outcome.status == "succeeded" and (text := text_of(outcome.output).strip()):
             found.append(
                 Part(step=step.id, task=step.task, text=text, weak=_weakness(step, outcome), notes=outcome.degraded)

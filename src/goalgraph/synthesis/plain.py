@@ -29,9 +29,8 @@ class LastWins:
 
     async def synthesize(self, request: SynthesisRequest) -> Synthesis:
         """Take that outcome; the answer is empty where there is none."""
-        found = parts(request)
         ends = frozenset(dag.sinks(request.plan))
-        chosen = [part for part in found if part.step in ends] or list(found)
+        chosen = parts(request, ends) or parts(request)
         if not chosen:
             return Synthesis(answer="")
         last = chosen[-1]
