@@ -85,7 +85,7 @@ def grouping(saver: BaseCheckpointSaver[Any]) -> tuple[BaseCheckpointSaver[Any],
         return saver, Writer()
     if type(saver) is not SqliteSaver:
         return saver, Writer()
-    held = _HeldCommits(saver.conn)
+    held = _HeldCommits(saver.conn, saver.lock)
     ours = copy.copy(saver)
     ours.conn = cast("sqlite3.Connection", held)
     return ours, Writer(held.group)
@@ -94,8 +94,9 @@ def grouping(saver: BaseCheckpointSaver[Any]) -> tuple[BaseCheckpointSaver[Any],
 class _HeldCommits:
     """A SQLite connection whose commits wait for the end of a group."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, lock: threading.Lock) -> None:
         self._connection = connection
+        self._lock = lock
         self._holding = False
 
     def __getattr__(self, name: str) -> object:
@@ -112,7 +113,8 @@ class _HeldCommits:
             yield
         finally:
             self._holding = False
-            self._connection.commit()
+            with self._lock:
+                self._connection.commit()
 
 
 def _settle(ended: list[tuple["asyncio.Future[Any]", object, BaseException | None]]) -> None:
