@@ -36,13 +36,13 @@ def readiness(
         succeeded = any(outcome.status == "succeeded" for outcome in known)
         if succeeded or not needs:
             return "run"
-        return "wait" if missing else _stopped(known)
+        return "wait" if missing else _stopped(known, ())
     if join == "all_done":
         return "wait" if missing else "run"
     if join == "all_success":
         if passed < len(known):
             # A skipped dependency may yet be outweighed by a failed one, which is the stronger reason.
-            return _stopped(known) if not missing or _blocks(known, optional) else "wait"
+            return _stopped(known, optional) if not missing or _blocks(known, optional) else "wait"
         return "wait" if missing else "run"
     assert_never(join)
 
@@ -100,5 +100,5 @@ def _blocks(known: Collection[Outcome], optional: Collection[str]) -> bool:
     )
 
 
-def _stopped(known: Collection[Outcome]) -> Readiness:
-    return "block" if any(outcome.status in ("failed", "blocked", "cancelled") for outcome in known) else "skip"
+def _stopped(known: Collection[Outcome], optional: Collection[str]) -> Readiness:
+    return "block" if _blocks(known, optional) else "skip"
