@@ -3,6 +3,7 @@
 # pyright: reportUnknownMemberType=false
 # matplotlib annotates its keyword arguments incompletely.
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,7 @@ BLUE, ORANGE, GREY, INK = "#0072B2", "#D55E00", "#9AA0A6", "#222222"
 """From the palette of Okabe and Ito (2008), which colour-blind readers can tell apart."""
 
 _SALTING = Lock()
+_CLIP_ID = re.compile(r"\bp[0-9a-f]{10}\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,12 @@ def save(picture: Picture, path: Path) -> None:
     _write(figure, path, picture.title)
 
 
+def _steady(svg: str) -> str:
+    """Number the clip paths, whose ids matplotlib makes from addresses in memory, so that they differ each time."""
+    numbers: dict[str, str] = {}
+    return _CLIP_ID.sub(lambda found: numbers.setdefault(found[0], f"clip{len(numbers)}"), svg)
+
+
 def _write(figure: "Figure", path: Path, title: str) -> None:
     """Write beside the target first, so that no half-written picture is ever seen."""
     from matplotlib import rc_context  # pyright: ignore[reportUnknownVariableType]
@@ -125,6 +133,7 @@ def _write(figure: "Figure", path: Path, title: str) -> None:
         # The salt is what makes the ids inside of an SVG the same each time; it can only be set globally.
         with _SALTING, rc_context({"svg.hashsalt": "goalgraph"}):
             figure.savefig(part, format="svg", metadata={"Date": None, "Title": title})
+        part.write_text(_steady(part.read_text(encoding="utf-8")), encoding="utf-8")
     else:
         figure.savefig(part, format=path.suffix[1:], metadata={"Software": None, "Title": title})
     part.replace(path)
