@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 from langgraph.checkpoint.sqlite import SqliteSaver
-from langgraph.types import Command, interrupt
+from langgraph.types import Command, Overwrite, PregelTask, StateSnapshot, interrupt
 
-from goalgraph import StepContext, StepTask, create_plan_agent, specialist
+from goalgraph import Outcome, StepContext, StepTask, create_plan_agent, specialist
+from goalgraph.graph.run import recorded_outcomes
 
 SCRIPT = Path(__file__).parent / "crashing.py"
 KILLS = int(os.environ.get("GOALGRAPH_KILLS", "12"))
@@ -33,9 +34,20 @@ def recorded(folder: Path) -> set[str]:
         return set()
     with SqliteSaver.from_conn_string(str(folder / "run.sqlite")) as saver:
         crashing = runpy.run_path(str(SCRIPT))
-        state = crashing["build"](saver, 1).get_state(crashing["CONFIG"])
-    kept = [state.values, *(task.result for task in state.tasks)]
-    return {step for one in kept if one for step in one.get("outcomes", {})}
+        return set(recorded_outcomes(crashing["build"](saver, 1).get_state(crashing["CONFIG"])))
+
+
+def test_a_run_killed_while_its_plan_is_being_recorded_has_no_outcomes_of_an_older_plan() -> None:
+    old = {"old": Outcome(step="old", status="succeeded")}
+    made = PregelTask("1", "decompose", (), result={"outcomes": Overwrite(value={})})
+    done = PregelTask("2", "worker", (), result={"outcomes": {"new": Outcome(step="new", status="succeeded")}})
+    waits = PregelTask("3", "worker", ())
+
+    def kept(*tasks: PregelTask) -> set[str]:
+        return set(recorded_outcomes(StateSnapshot({"outcomes": old}, (), {}, None, None, None, tasks, ())))
+
+    assert kept(made) == set()
+    assert kept(done, waits) == {"old", "new"}
 
 
 def wait_for_ledger(folder: Path, lines: int, process: "subprocess.Popen[str]") -> None:

@@ -11,7 +11,6 @@ from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.types import StateSnapshot
 
 from goalgraph.cli.crew import Crew
 from goalgraph.cli.endings import BadInput
@@ -23,6 +22,7 @@ from goalgraph.errors import GoalgraphError
 from goalgraph.graph.agent import PlanAgent
 from goalgraph.graph.build import create_plan_agent
 from goalgraph.graph.policies import ExecutionPolicy
+from goalgraph.graph.run import recorded_outcomes
 from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.planner.plan import Plan
 
@@ -63,7 +63,7 @@ class Execution:
             if isinstance(kept := stored.get("plan"), Plan) and kept != self._plan:
                 self._plan = kept
                 agent = self._agent(saver)
-            outcomes = _outcomes(snapshot) if snapshot is not None else {}
+            outcomes = recorded_outcomes(snapshot) if snapshot is not None else {}
             return self._ended(await self._followed(agent, outcomes, begun=bool(stored), kept=saver is not None))
 
     def _agent(self, saver: "BaseCheckpointSaver[Any] | None") -> PlanAgent:
@@ -105,7 +105,7 @@ class Execution:
         if not kept:
             return track.outcomes()
         try:
-            return _outcomes(await agent.aget_state(self._config))
+            return recorded_outcomes(await agent.aget_state(self._config))
         except Exception:
             return track.outcomes()
 
@@ -149,13 +149,3 @@ def _saver(path: Path) -> "Generator[BaseCheckpointSaver[Any] | None]":
         yield SqliteSaver(connection)
     finally:
         connection.close()
-
-
-def _outcomes(snapshot: StateSnapshot) -> dict[str, Outcome]:
-    """Outcomes that are stored: those of finished supersteps, and those of the one that was under way."""
-    values = cast("dict[str, dict[str, Outcome] | None]", snapshot.values)
-    found = dict(values.get("outcomes") or {})
-    for task in snapshot.tasks:
-        result = cast("Mapping[str, dict[str, Outcome]] | None", task.result)
-        found.update((result or {}).get("outcomes") or {})
-    return found

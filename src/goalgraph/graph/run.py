@@ -7,7 +7,7 @@ from typing import Protocol, cast
 from uuid import uuid4
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.types import StateSnapshot
+from langgraph.types import Overwrite, StateSnapshot
 from pydantic import JsonValue
 
 from goalgraph.graph.board import Board, PlanIndex
@@ -17,7 +17,7 @@ from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Plan
 from goalgraph.specialists.router import route
 
-__all__ = ["Run", "Work", "run_of"]
+__all__ = ["Run", "Work", "recorded_outcomes", "run_of"]
 
 _KEY = "__goalgraph_run"  # keys that begin with two underscores are not stored with checkpoints
 
@@ -84,16 +84,25 @@ class Run:
             configurable.pop(key, None)
         snapshot = await self.agent.aget_state({"configurable": {**configurable, "checkpoint_ns": namespace}})
         values = cast("dict[str, object]", snapshot.values)
-        outcomes = dict(cast("dict[str, Outcome]", values.get("outcomes") or {}))
-        for task in snapshot.tasks:
-            result = cast("dict[str, dict[str, Outcome]] | None", task.result)
-            outcomes.update((result or {}).get("outcomes", {}))
         return self.begin(
             cast("Plan", values["plan"]),
-            outcomes,
+            recorded_outcomes(snapshot),
             cast("str", values.get("goal") or ""),
             cast("dict[str, JsonValue]", values.get("inputs") or {}),
         )
+
+
+def recorded_outcomes(snapshot: StateSnapshot) -> dict[str, Outcome]:
+    """Return the outcomes that are stored: of finished supersteps, and of the one that was under way."""
+    found = dict(cast("dict[str, dict[str, Outcome] | None]", snapshot.values).get("outcomes") or {})
+    for task in snapshot.tasks:
+        written = cast("dict[str, object] | None", task.result) or {}
+        outcomes = written.get("outcomes")
+        if isinstance(outcomes, Overwrite):  # decompose has made a new plan, and the old one's outcomes are gone
+            found = dict(cast("dict[str, Outcome]", outcomes.value))
+        elif outcomes is not None:
+            found.update(cast("dict[str, Outcome]", outcomes))
+    return found
 
 
 def run_of(config: RunnableConfig) -> Run:
