@@ -4,10 +4,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from goalgraph.errors import GoalgraphError, InvalidPlan, PlannerError, PlanProblem
+    from goalgraph.errors import GoalgraphError, InvalidPlan, PlannerError, PlanProblem, UnknownPlan
     from goalgraph.graph import ExecutionPolicy, Limits, PlanAgent, create_plan_agent, generate_plan
+    from goalgraph.planner.builder import PlanBuilder
+    from goalgraph.planner.diff import PlanDiff, diff_plans
+    from goalgraph.planner.documents import dump_plan, load_plan
+    from goalgraph.planner.folder_library import FolderLibrary
+    from goalgraph.planner.library import InMemoryLibrary, PlanLibrary
     from goalgraph.planner.outcome import Artifact, Outcome, StepError, Usage
-    from goalgraph.planner.plan import AgentStep, Plan, Retry
+    from goalgraph.planner.plan import (
+        AgentStep,
+        ApprovalGuardrail,
+        BudgetGuardrail,
+        ConditionStep,
+        Coordinator,
+        HumanApprovalStep,
+        HumanInputStep,
+        MapStep,
+        ParallelStep,
+        Plan,
+        Retry,
+        SubPlanStep,
+        TimeoutGuardrail,
+        TransformStep,
+        WaitStep,
+    )
+    from goalgraph.planner.validation import PlanPolicy, validate_plan
     from goalgraph.specialists import (
         Specialist,
         SpecialistCard,
@@ -24,14 +46,28 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AgentStep",
+    "ApprovalGuardrail",
     "Artifact",
+    "BudgetGuardrail",
+    "ConditionStep",
+    "Coordinator",
     "ExecutionPolicy",
+    "FolderLibrary",
     "GoalgraphError",
+    "HumanApprovalStep",
+    "HumanInputStep",
+    "InMemoryLibrary",
     "InvalidPlan",
     "Limits",
+    "MapStep",
     "Outcome",
+    "ParallelStep",
     "Plan",
     "PlanAgent",
+    "PlanBuilder",
+    "PlanDiff",
+    "PlanLibrary",
+    "PlanPolicy",
     "PlanProblem",
     "PlannerError",
     "Retry",
@@ -42,22 +78,82 @@ __all__ = [
     "StepError",
     "StepResult",
     "StepTask",
+    "SubPlanStep",
     "Synthesis",
     "SynthesisRequest",
     "Synthesizer",
+    "TimeoutGuardrail",
+    "TransformStep",
+    "UnknownPlan",
     "Usage",
+    "WaitStep",
     "as_specialist",
     "create_plan_agent",
+    "diff_plans",
+    "dump_plan",
     "generate_plan",
+    "load_plan",
     "specialist",
+    "validate_plan",
 ]
 
 # Loaded at first use, so that `import goalgraph` and the command line start fast.
 _HOMES = {
-    "goalgraph.errors": ("GoalgraphError", "InvalidPlan", "PlannerError", "PlanProblem"),
-    "goalgraph.graph": ("ExecutionPolicy", "Limits", "PlanAgent", "create_plan_agent", "generate_plan"),
-    "goalgraph.planner.outcome": ("Artifact", "Outcome", "StepError", "Usage"),
-    "goalgraph.planner.plan": ("AgentStep", "Plan", "Retry"),
+    "goalgraph.errors": (
+        "GoalgraphError",
+        "InvalidPlan",
+        "PlannerError",
+        "PlanProblem",
+        "UnknownPlan",
+    ),
+    "goalgraph.graph": (
+        "ExecutionPolicy",
+        "Limits",
+        "PlanAgent",
+        "create_plan_agent",
+        "generate_plan",
+    ),
+    "goalgraph.planner.builder": ("PlanBuilder",),
+    "goalgraph.planner.diff": (
+        "PlanDiff",
+        "diff_plans",
+    ),
+    "goalgraph.planner.documents": (
+        "dump_plan",
+        "load_plan",
+    ),
+    "goalgraph.planner.folder_library": ("FolderLibrary",),
+    "goalgraph.planner.library": (
+        "InMemoryLibrary",
+        "PlanLibrary",
+    ),
+    "goalgraph.planner.outcome": (
+        "Artifact",
+        "Outcome",
+        "StepError",
+        "Usage",
+    ),
+    "goalgraph.planner.plan": (
+        "AgentStep",
+        "ApprovalGuardrail",
+        "BudgetGuardrail",
+        "ConditionStep",
+        "Coordinator",
+        "HumanApprovalStep",
+        "HumanInputStep",
+        "MapStep",
+        "ParallelStep",
+        "Plan",
+        "Retry",
+        "SubPlanStep",
+        "TimeoutGuardrail",
+        "TransformStep",
+        "WaitStep",
+    ),
+    "goalgraph.planner.validation": (
+        "PlanPolicy",
+        "validate_plan",
+    ),
     "goalgraph.specialists": (
         "Specialist",
         "SpecialistCard",
@@ -68,7 +164,11 @@ _HOMES = {
         "as_specialist",
         "specialist",
     ),
-    "goalgraph.synthesis": ("Synthesis", "SynthesisRequest", "Synthesizer"),
+    "goalgraph.synthesis": (
+        "Synthesis",
+        "SynthesisRequest",
+        "Synthesizer",
+    ),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

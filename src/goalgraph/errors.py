@@ -2,6 +2,7 @@
 
 GoalgraphError
 ├── InvalidPlan (ValueError)            a plan with problems, all of them in ``problems``
+├── InvalidAlias (ValueError)           a name under which no plan can be saved
 ├── InvalidGoal (ValueError)            no goal, or one that cannot be planned
 ├── PlannerError                        the planner's model gave no usable plan
 │   ├── PlannerTruncated                the answer was cut at the token limit
@@ -14,6 +15,7 @@ GoalgraphError
 ├── MissingExtra (ImportError)          an optional dependency is not installed
 ├── InvalidSpecialist (ValueError)      a name that is taken, blank or unusable
 ├── UnknownSpecialist (LookupError)     no specialist of that name
+├── UnknownPlan (LookupError)           no plan is saved under that alias, or in that version
 ├── InvalidData (ValueError)            a data file or document that cannot be read
 ├── InvalidPrompt (ValueError)          a template rendered with missing or surplus values
 ├── SynthesisFailed (RuntimeError)      the answer could not be written
@@ -25,6 +27,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "GoalgraphError",
+    "InvalidAlias",
     "InvalidData",
     "InvalidGoal",
     "InvalidPlan",
@@ -41,6 +44,7 @@ __all__ = [
     "PlannerTruncated",
     "SynthesisFailed",
     "UnknownModel",
+    "UnknownPlan",
     "UnknownRun",
     "UnknownSpecialist",
 ]
@@ -60,6 +64,10 @@ class PlanProblem:
     """Name of the field, such as ``"depends_on"``."""
     hint: str = ""
     """What to do about it."""
+    line: int | None = None
+    """Where it stands in the document, from 1; None where there is none, or it is not known."""
+    column: int | None = None
+    """Column in that line, from 1."""
 
     def __str__(self) -> str:
         where = " ".join(
@@ -71,6 +79,8 @@ class PlanProblem:
             if part
         )
         text = f"{where}: {self.message}" if where else self.message
+        if self.line is not None:
+            text = f"line {self.line}, column {self.column or 1}: {text}"
         return f"{text} ({self.hint})" if self.hint else text
 
 
@@ -109,6 +119,10 @@ class InvalidPlan(_WithProblems, ValueError):
 
     def __init__(self, problems: Iterable[PlanProblem], *, source: str = "the plan") -> None:
         super().__init__(f"{source} is not valid", problems)
+
+
+class InvalidAlias(GoalgraphError, ValueError):
+    """A name under which no plan can be saved."""
 
 
 class InvalidGoal(GoalgraphError, ValueError):
@@ -165,6 +179,10 @@ class InvalidSpecialist(GoalgraphError, ValueError):
 
 class UnknownSpecialist(GoalgraphError, LookupError):
     """No specialist of that name is registered."""
+
+
+class UnknownPlan(GoalgraphError, LookupError):
+    """No plan is saved under that alias, or in that version."""
 
 
 class InvalidData(GoalgraphError, ValueError):

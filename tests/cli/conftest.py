@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from goalgraph.cli.app import call
 
 _SPECIALISTS = """
 import asyncio
@@ -108,6 +110,7 @@ def environment() -> dict[str, str]:
         "NO_COLOR",
         "FORCE_COLOR",
         "GOALGRAPH_DEBUG",
+        "GOALGRAPH_PLANS",
         "PYTHONIOENCODING",
         "COLUMNS",
     )
@@ -145,3 +148,23 @@ def goalgraph(start: Callable[..., "subprocess.Popen[str]"]) -> Callable[..., "s
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     return called
+
+
+@pytest.fixture
+def called(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[[list[str]], tuple[int, str, str]]]:
+    """Call the command in this process; gives exit code, stdout and stderr."""
+    monkeypatch.chdir(workplace)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for name in ("OPENAI_API_KEY", "GOALGRAPH_PLANS"):
+        monkeypatch.delenv(name, raising=False)
+
+    def ended(arguments: list[str]) -> tuple[int, str, str]:
+        code = call(arguments)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    yield ended
+    for name in ("mine", "leaver"):
+        sys.modules.pop(name, None)

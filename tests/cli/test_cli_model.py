@@ -87,8 +87,9 @@ def test_a_model_plans_and_writes_the_answer_and_all_its_tokens_are_counted(
     document = json.loads(ended.stdout)
     assert [step["id"] for step in document["steps"]] == ["note", "talk"]
     assert (document["answer"], document["model"]) == ("Both are done.", "openai:willing")
-    assert document["planning"] == {"input_tokens": 10, "output_tokens": 5, "calls": 1}
-    assert document["usage"] == {"input_tokens": 20, "output_tokens": 10, "calls": 2}
+    unpriced = {"cost_usd": 0.0, "unpriced_calls": 0}
+    assert document["planning"] == {"input_tokens": 10, "output_tokens": 5, "calls": 1, **unpriced}
+    assert document["usage"] == {"input_tokens": 20, "output_tokens": 10, "calls": 2, **unpriced}
     kept = [path.read_bytes() for path in (workplace / "goalgraph-runs").rglob("*") if path.is_file()]
     assert kept
     assert not any(b"sk-0123-secret" in content for content in kept)

@@ -1,13 +1,14 @@
 """The record that follows a run's events, and what is shown of it."""
 
 import io
+from typing import cast
 
 import pytest
 from rich.console import Console
 
 from goalgraph.cli.progress import StepLine, Track, as_event, plain_line, shown, table
-from goalgraph.graph.events import StepFinished, StepProgress, StepStarted
-from goalgraph.planner.outcome import Outcome
+from goalgraph.graph.events import Event, RequestMade, StepFinished, StepProgress, StepStarted
+from goalgraph.planner.outcome import Outcome, Status
 
 _STARTED = StepStarted(type="step_started", run="r", step="b", specialist="worker", at="2026-01-01T00:00:00+00:00")
 _SAID = StepProgress(type="step_progress", run="r", step="b", message="half\nway", fraction=0.5)
@@ -106,3 +107,72 @@ def test_a_long_plan_keeps_to_the_height_and_counts_the_rest() -> None:
     rows = file.getvalue().splitlines()
     assert len(rows) == 10
     assert rows[-1].strip() == "1 of 100 steps done"
+
+
+def _of_item(step: str, kind: str, status: Status = "succeeded") -> Event:
+    if kind == "started":
+        return {**_STARTED, "step": step}
+    if kind == "said":
+        return {**_SAID, "step": step}
+    finished: StepFinished = {**_FAILED, "step": step, "status": status}
+    return finished
+
+
+def _mapped() -> Track:
+    return Track.of({"each": "worker", "g.each": "worker"}, {})
+
+
+def test_the_items_of_a_map_are_counted_in_its_line() -> None:
+    track = _mapped()
+    for number in range(3):
+        track.follow(_of_item(f"each[{number}]", "started"), 5.0)
+    line = track.lines["each"]
+    assert (line.status, line.began, line.remark) == ("running", 5.0, "0 items")
+    track.follow(_of_item("each[0]", "finished"), 6.0)
+    track.follow(_of_item("each[0]", "finished"), 6.0)
+    track.follow(_of_item("each[1]", "said"), 6.0)
+    track.follow(_of_item("each[1].inner", "finished"), 6.0)
+    track.follow(_of_item("each[1][7]", "finished"), 6.0)
+    assert line.remark == "1 item"
+    told = cast("StepProgress", {**_SAID, "step": "each", "message": "", "items": 40})
+    track.follow(told, 7.0)
+    track.follow(_of_item("each[2]", "finished", "failed"), 7.0)
+    assert (line.remark, line.specialist, track.done) == ("2 of 40 items, 1 failed", "worker", 0)
+    track.follow({**_FAILED, "step": "each"}, 9.0)
+    assert (line.remark, track.done) == ("2 of 40 items, 1 failed: no\nluck", 1)
+    assert (list(track.lines), list(track.outcomes())) == (["each", "g.each"], ["each"])
+
+
+def test_items_are_told_apart_from_items_of_other_maps_and_of_nobody() -> None:
+    track = _mapped()
+    track.follow(_of_item("g.each[0]", "finished"), 1.0)
+    track.follow(_of_item("other[0]", "finished"), 1.0)
+    assert (track.lines["each"].remark, track.lines["g.each"].remark) == ("", "1 item")
+
+
+def test_items_that_were_done_before_are_counted_too() -> None:
+    done = {
+        step: Outcome(step=step, status="succeeded") for step in ("each[0]", "each[1]", "each[0].x", "gone", "gone[1]")
+    }
+    track = Track.of({"each": "worker"}, done)
+    assert (track.lines["each"].remark, track.lines["each"].status) == ("2 items", "waiting")
+
+
+def test_who_does_a_step_of_another_type_stays_in_words() -> None:
+    track = Track.of({"b": "a human (anna)"}, {})
+    started: StepStarted = {**_STARTED, "specialist": "human_approval"}
+    asked = RequestMade(type="request", run="r", step="b", request={"prompt": "Is it\nright?"})
+    track.follow(started, 1.0)
+    track.follow(asked, 2.0)
+    assert (track.lines["b"].specialist, track.lines["b"].note) == ("a human (anna)", "asks: Is it\nright?")
+    assert as_event(asked) is asked
+    assert plain_line(started) == "started b (approval)"
+    assert plain_line(asked) == "asks b: Is it right?"
+
+
+def test_a_map_s_count_is_in_the_table() -> None:
+    track = _mapped()
+    track.follow(_of_item("each[0]", "finished"), 1.0)
+    file = io.StringIO()
+    Console(file=file, width=80).print(table(track.lines, 2.0, 20, signs=True))
+    assert "1 item" in file.getvalue()

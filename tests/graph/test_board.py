@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goalgraph.graph.board import Board, PlanIndex
+from goalgraph.graph.board import Board
+from goalgraph.graph.index import PlanIndex
 from goalgraph.graph.slots import Slots
 from goalgraph.graph.transitions import Readiness, readiness, run_status
 from goalgraph.planner.outcome import Outcome, Status

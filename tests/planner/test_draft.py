@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from goalgraph.errors import PlanProblem
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.draft import compile_draft, draft_schema, read_draft
+from goalgraph.planner.expressions import resolve
 from goalgraph.planner.plan import AgentStep, Plan
 
 
@@ -46,13 +47,17 @@ def test_numbers_as_ids_become_text_on_both_sides() -> None:
 def test_braces_in_a_task_are_data() -> None:
     plan = compile_draft({"name": "n", "steps": [step(task="Explain {{ steps.x.output }} and {% raw %}")]})
     assert isinstance(plan, Plan)
-    assert plan.steps[0].task == "Explain {{ steps.x.output }} and {% raw %}"
+    (made,) = plan.steps
+    assert made.type == "agent"
+    assert resolve(made.task, {}) == "Explain {{ steps.x.output }} and {% raw %}"
 
 
 def test_characters_that_no_store_keeps_are_replaced() -> None:
     plan = compile_draft({"name": "n\x00", "steps": [step(task="a\x00b\ud800c")]})
     assert isinstance(plan, Plan)
-    assert (plan.name, plan.steps[0].task) == ("n\ufffd", "a\ufffdb\ufffdc")
+    (made,) = plan.steps
+    assert made.type == "agent"
+    assert (plan.name, made.task) == ("n\ufffd", "a\ufffdb\ufffdc")
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,11 @@ from hypothesis import strategies as st
 
 from goalgraph.errors import InvalidGoal
 from goalgraph.planner.card import SpecialistCard
+from goalgraph.planner.dag import needs
 from goalgraph.planner.decomposer import PlanRequest
+from goalgraph.planner.expressions import resolve
 from goalgraph.planner.offline import OfflineDecomposer, plan_offline
-from goalgraph.planner.plan import Plan
+from goalgraph.planner.plan import AgentStep, Plan
 from goalgraph.planner.validation import PlanPolicy, validate_plan
 
 ANALYST = SpecialistCard(
@@ -43,13 +45,17 @@ def plan(goal: str, cards: tuple[SpecialistCard, ...] = TEAM, *, max_steps: int 
     return plan_offline(PlanRequest(goal=goal, cards=cards, policy=PlanPolicy(max_steps=max_steps)))
 
 
+def agent_steps(made: Plan) -> list[AgentStep]:
+    return [step for step in made.steps if step.type == "agent"]
+
+
 def wiring(goal: str, cards: tuple[SpecialistCard, ...] = TEAM) -> dict[str, tuple[str, ...]]:
-    return {step.id: step.depends_on for step in plan(goal, cards).steps}
+    return {step.id: step.depends_on for step in agent_steps(plan(goal, cards))}
 
 
 async def test_an_analysis_with_charts_and_a_summary_goes_to_three_specialists() -> None:
     made = await OfflineDecomposer().decompose(PlanRequest(goal=GOAL, cards=TEAM))
-    assert [(step.id, step.agent, step.task, step.depends_on) for step in made.steps] == [
+    assert [(step.id, step.agent, step.task, step.depends_on) for step in agent_steps(made)] == [
         ("analyze_data", "data_analyst", "Analyze the data, identify the top 3 trends", ()),
         ("create_visualizations", "chart_maker", "create visualizations", ("analyze_data",)),
         (
@@ -75,7 +81,7 @@ async def test_an_analysis_with_charts_and_a_summary_goes_to_three_specialists()
     ids=["outliers", "contracts", "shared object", "question", "compare", "look at", "make a chart"],
 )
 def test_each_step_goes_to_the_card_that_shares_its_words(goal: str, agents: list[str]) -> None:
-    assert [step.agent for step in plan(goal).steps] == agents
+    assert [step.agent for step in agent_steps(plan(goal))] == agents
 
 
 @pytest.mark.parametrize(
@@ -160,25 +166,25 @@ def test_a_step_waits_for_what_its_words_refer_to(goal: str, expected: dict[str,
 
 def _renamed(goal: str, expected: dict[str, tuple[str, ...]]) -> list[tuple[str, ...]]:
     """Compare shapes, and leave the ids to the test of ids."""
-    ids = [step.id for step in plan(goal, ONE).steps]
+    ids = [step.id for step in agent_steps(plan(goal, ONE))]
     names = dict(zip(expected, ids, strict=True))
     return [tuple(names[need] for need in needs) for needs in expected.values()]
 
 
 def test_an_order_that_follows_from_the_data_is_not_written_twice() -> None:
     made = plan("Find trends in the data; then visualize them; finally, write a summary of the trends")
-    assert [step.depends_on for step in made.steps] == [(), ("find_trends",), ("find_trends", "visualize")]
+    assert [step.depends_on for step in agent_steps(made)] == [(), ("find_trends",), ("find_trends", "visualize")]
     chain = wiring("Open the valve, then start the pump, then ring the bell", ONE)
     assert list(chain.values()) == [(), ("open_valve",), ("start_pump",)]
 
 
 def test_an_order_that_other_needs_imply_is_dropped_where_clauses_were_merged() -> None:
     made = plan("Profile the table, then search the notes, visualize them and bake a cake")
-    assert [step.depends_on for step in made.steps] == [(), ("profile_table",), ("search_notes",)]
+    assert [step.depends_on for step in agent_steps(made)] == [(), ("profile_table",), ("search_notes",)]
 
 
 def test_verbs_that_share_an_object_both_name_it() -> None:
-    assert [step.task for step in plan("Analyze and visualize the data").steps] == [
+    assert [step.task for step in agent_steps(plan("Analyze and visualize the data"))] == [
         "Analyze the data",
         "visualize the data",
     ]
@@ -200,31 +206,31 @@ def test_verbs_that_share_an_object_both_name_it() -> None:
     ids=["choice", "both", "ratio"],
 )
 def test_a_question_that_compares_looks_both_things_up_first(question: str, subjects: list[str]) -> None:
-    steps = plan(question, ONE).steps
+    steps = agent_steps(plan(question, ONE))
     assert [step.task for step in steps] == [*subjects, question]
     assert [step.depends_on for step in steps] == [(), (), (steps[0].id, steps[1].id)]
     assert all(question in step.constraints[0] for step in steps[:2])
 
 
 def test_a_simple_question_is_one_step() -> None:
-    assert [step.task for step in plan("How many bridges cross the Main?", ONE).steps] == [
+    assert [step.task for step in agent_steps(plan("How many bridges cross the Main?", ONE))] == [
         "How many bridges cross the Main?"
     ]
 
 
 def test_a_comparing_question_stays_whole_where_there_is_no_room_for_more_steps() -> None:
-    assert len(plan("Who is older, Marie Curie or Lise Meitner?", ONE, max_steps=2).steps) == 1
+    assert len(agent_steps(plan("Who is older, Marie Curie or Lise Meitner?", ONE, max_steps=2))) == 1
 
 
 def test_work_that_fits_nobody_stays_with_its_neighbour() -> None:
-    assert [step.task for step in plan("Analyze the data and bake a cake").steps] == [
+    assert [step.task for step in agent_steps(plan("Analyze the data and bake a cake"))] == [
         "Analyze the data and bake a cake"
     ]
 
 
 def test_work_that_fits_nobody_goes_to_a_generalist_if_there_is_one() -> None:
     helper = SpecialistCard(name="helper", description="A general assistant for everything else")
-    assert [step.agent for step in plan("Analyze the data and bake a cake", (*TEAM, helper)).steps] == [
+    assert [step.agent for step in agent_steps(plan("Analyze the data and bake a cake", (*TEAM, helper)))] == [
         "data_analyst",
         "helper",
     ]
@@ -236,7 +242,7 @@ def test_a_goal_that_fits_nobody_names_the_specialists_and_the_way_out() -> None
 
 
 def test_a_single_specialist_takes_every_goal() -> None:
-    assert [step.agent for step in plan("Tune the piano", ONE).steps] == ["worker"]
+    assert [step.agent for step in agent_steps(plan("Tune the piano", ONE))] == ["worker"]
 
 
 @pytest.mark.parametrize("goal", ["", "  \n\t ", "\u3000"], ids=["empty", "spaces", "ideographic space"])
@@ -253,30 +259,39 @@ def test_a_goal_without_specialists_is_refused() -> None:
 @pytest.mark.parametrize("max_steps", [1, 2, 3])
 def test_too_many_steps_are_merged_from_the_end_and_lose_no_word(max_steps: int) -> None:
     made = plan("Wash the car, mow the lawn, feed the cat, and call Ida", ONE, max_steps=max_steps)
-    assert len(made.steps) == max_steps
-    assert made.steps[-1].task.endswith("call Ida")
-    assert "feed the cat" in made.steps[-1].task
+    assert len(agent_steps(made)) == max_steps
+    task = agent_steps(made)[-1].task or ""
+    assert task.endswith("call Ida")
+    assert "feed the cat" in task
 
 
 def test_a_text_too_long_for_a_task_goes_on_in_its_constraints() -> None:
     goal = "Sort these words: " + "pear " * 9000
-    (step,) = plan(goal, ONE).steps
-    assert " ".join((step.task, *step.constraints)).split() == goal.split()
+    (step,) = agent_steps(plan(goal, ONE))
+    assert " ".join((step.task or "", *step.constraints)).split() == goal.split()
 
 
 def test_the_limits_a_goal_sets_stay_in_the_task() -> None:
     made = plan("Analyze q3.csv and write a summary in French, under 300 words. Do not name customers.")
-    assert made.steps[-1].task == "write a summary in French, under 300 words. Do not name customers"
+    assert agent_steps(made)[-1].task == "write a summary in French, under 300 words. Do not name customers"
 
 
 def test_braces_in_a_goal_are_text() -> None:
-    (step,) = plan("Fill in {{ steps.missing.output }} and {% raw", ONE).steps
-    assert "{{ steps.missing.output }}" in step.task
+    (step,) = agent_steps(plan("Fill in {{ steps.missing.output }} and {% raw", ONE))
+    assert "{{ steps.missing.output }}" in str(resolve(step.task, {}))
+    assert needs(step) == frozenset()
+
+
+@pytest.mark.parametrize("braces", [99, 100, 30_000])
+def test_a_goal_of_braces_fits_into_a_step(braces: int) -> None:
+    goal = "Count " + "{{" * braces + " now" * 6_000
+    (step,) = agent_steps(plan(goal, ONE))
+    assert "".join((str(resolve(step.task, {})), *step.constraints)).replace(" ", "") == goal.replace(" ", "")
 
 
 def test_ids_are_unique_and_readable() -> None:
     made = plan("Plot the rain. Plot the rain. 7 Zwerge! 写一首诗。", ONE)
-    ids = [step.id for step in made.steps]
+    ids = [step.id for step in agent_steps(made)]
     assert ids[:2] == ["plot_rain", "plot_rain_2"]
     assert len(set(ids)) == len(ids)
 
@@ -365,12 +380,12 @@ REPORTS = SpecialistCard(name="writer", description="Writes a report or summary.
 def test_a_report_that_stands_alone_gets_the_work_it_is_made_from(
     goal: str, cards: tuple[SpecialistCard, ...], expected: list[tuple[str, tuple[str, ...]]]
 ) -> None:
-    plan = plan_offline(PlanRequest(goal=goal, cards=cards))
-    found = [(step.agent, tuple(plan.step(need).agent for need in step.depends_on)) for step in plan.steps]
-    assert found == expected
-    assert all(goal in step.task for step in plan.steps)
+    steps = agent_steps(plan_offline(PlanRequest(goal=goal, cards=cards)))
+    doers = {step.id: step.agent for step in steps}
+    assert [(step.agent, tuple(doers[need] for need in step.depends_on)) for step in steps] == expected
+    assert all(goal in (step.task or "") for step in steps)
 
 
 def test_a_report_that_follows_other_work_gets_none() -> None:
-    plan = plan_offline(PlanRequest(goal="Find the trends and write a report", cards=(TABLES, PICTURES, REPORTS)))
-    assert [step.agent for step in plan.steps] == ["analyst", "writer"]
+    made = plan_offline(PlanRequest(goal="Find the trends and write a report", cards=(TABLES, PICTURES, REPORTS)))
+    assert [step.agent for step in agent_steps(made)] == ["analyst", "writer"]

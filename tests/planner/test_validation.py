@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.planner.small_plans import plans, sound_plans
 
 from goalgraph import AgentStep, InvalidPlan, Plan, PlanProblem, SpecialistCard
-from goalgraph.planner.validation import PlanPolicy, checked, validate_plan
+from goalgraph.planner.validation import PlanPolicy, checked, missing_inputs, validate_plan
 
 CARDS = (
     SpecialistCard(name="reader", capabilities=("read", "fetch")),
@@ -114,7 +115,6 @@ def test_capabilities_that_the_named_specialist_lacks_are_reported() -> None:
         {"input": {"x": ["{{ nope"]}},
         {"input": {"x": "{{ 1 + }}"}},
         {"input": {"x": "{{ steps }}"}},
-        {"input": {"x": "{{ os.environ }}"}},
         {"when": ""},
         {"when": "1 +"},
         {"when": "{{ true }} and {{ true }}"},
@@ -223,6 +223,20 @@ def test_no_plan_at_all_makes_the_check_raise(plan: Plan) -> None:
         assert found.code
         assert found.message
         assert "\n" not in str(found).replace("\\n", "")
+
+
+@given(plans)
+def test_no_plan_with_steps_inside_of_steps_makes_the_check_raise(plan: Plan) -> None:
+    for found in validate_plan(plan, PlanPolicy(require_approval=frozenset(("write", "a"))), CARDS):
+        assert found.code
+        assert "\n" not in str(found)
+    missing_inputs(plan, {})
+
+
+@given(sound_plans())
+def test_plans_whose_steps_name_what_stands_before_them_are_valid(plan: Plan) -> None:
+    found = validate_plan(plan, PlanPolicy(), CARDS)
+    assert {(one.code, (one.field or "").rpartition(".")[2]) for one in found} <= {("unknown_reference", "guardrails")}
 
 
 def test_the_deepest_plan_there_can_be_is_checked() -> None:

@@ -164,6 +164,7 @@ def test_name_and_description_are_the_functions_own_unless_given() -> None:
         "description": "",
         "capabilities": ("a", "b"),
         "max_concurrency": 2,
+        "output_schema": None,
     }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import assert_type
 
 from langchain_core.runnables import Runnable, RunnableLambda
+from pydantic import BaseModel
 
 from goalgraph import (
     Specialist,
@@ -33,6 +34,20 @@ def sync_task(task: StepTask, context: StepContext) -> StepResult:
 @specialist
 async def async_text(text: str) -> dict[str, int]:
     return {text: 1}
+
+
+class Report(BaseModel):
+    title: str
+
+
+@specialist(output=Report)
+async def reporter(text: str) -> Report:
+    return Report(title=text)
+
+
+@specialist(output={"type": "object", "required": ["title"]})
+def counter(text: str) -> dict[str, str]:
+    return {"title": text}
 
 
 @specialist(name="writer", description="Writes.", capabilities=["write"], max_concurrency=2)

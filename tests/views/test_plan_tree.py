@@ -26,9 +26,9 @@ _PLAN = Plan(
 )
 
 
-def _drawn(width: int, encoding: str = "utf-8") -> str:
+def _drawn(width: int, encoding: str = "utf-8", plan: Plan = _PLAN) -> str:
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, write_through=True)
-    Console(file=file, width=width, markup=False, highlight=False).print(plan_tree(_PLAN, {"count": "adder"}))
+    Console(file=file, width=width, markup=False, highlight=False).print(plan_tree(plan, {"count": "adder"}))
     file.seek(0)
     return "\n".join(line.rstrip() for line in file.read().splitlines())
 
@@ -95,3 +95,81 @@ def test_one_line_joins_and_cuts() -> None:
     assert one_line(" a \n\n b\t c ") == "a b c"
     assert one_line("x" * 300, 10) == "xxxxxxx..."
     assert len(one_line("x" * 200)) == 200
+
+
+_NESTED = Plan.model_validate(
+    {
+        "name": "Everything",
+        "steps": [
+            {"id": "ask", "type": "human_input", "prompt": "How deep?", "assignee": "{{ input.owner }}"},
+            {
+                "id": "research",
+                "type": "parallel",
+                "branches": [
+                    {"id": "web", "agent": "searcher", "task": "Search the web"},
+                    [{"id": "papers", "agent": "reader"}, {"id": "notes", "agent": "writer", "optional": True}],
+                ],
+            },
+            {
+                "id": "deep",
+                "type": "condition",
+                "if": "{{ steps.ask.output.depth > 3 }}",
+                "then": [{"id": "more", "agent": "searcher", "task": "Look closer", "depends_on": ["research"]}],
+                "else": ["stop"],
+            },
+            {"id": "stop", "type": "wait", "duration": "2h"},
+            {
+                "id": "each",
+                "type": "map",
+                "over": "{{ steps.research.output.web.pages }}",
+                "as": "page",
+                "step": {"id": "sum_up", "agent": "writer"},
+            },
+            {"id": "count", "type": "transform", "output": {"pages": "{{ steps.each.output | length }}"}},
+            {"id": "sub", "type": "sub_plan", "plan": {"steps": [{"id": "last", "agents": ["a", "b"]}]}},
+            {
+                "id": "sign",
+                "type": "human_approval",
+                "prompt": "Right?",
+                "depends_on": ["count", "sub", "deep"],
+                "join": "all_done",
+            },
+        ],
+    }
+)
+
+
+def test_every_type_says_what_it_is_without_colours() -> None:
+    assert plan_text(_NESTED).splitlines() == [
+        "Plan: Everything (16 steps)",
+        "layer 1, 4 in parallel",
+        "  ask [question: a human (input.owner)]: How deep?",
+        "  research.web [searcher]: Search the web",
+        "  research.papers [reader]: research: papers",
+        "  sub.input [transform]: compute a value",
+        "layer 2, 4 in parallel",
+        "  research.notes [writer] (needs research.papers; optional): research: notes",
+        "  deep [condition] (needs ask): if steps.ask.output.depth > 3",
+        "  sub.last.a [a] (needs sub.input): sub: last",
+        "  sub.last.b [b] (needs sub.input): sub: last",
+        "layer 3",
+        "  research [group]: all of web, papers then notes",
+        "  stop [wait] (else of deep): wait 2h",
+        "  sub.last [group]: all of a, b",
+        "layer 4, 2 in parallel",
+        "  deep.more [searcher] (then of deep; needs research): Look closer",
+        "  each [map: writer] (needs research): for each page of steps.research.output.web.pages: sum up",
+        "  sub [group]: all of last",
+        "layer 5",
+        "  count [transform] (needs each): compute pages",
+        "layer 6",
+        "  sign [approval: a human] (needs deep, count, sub; whatever they come to): Right?",
+    ]
+
+
+def test_a_group_s_end_takes_one_line_of_the_tree_and_a_decision_says_what_it_is() -> None:
+    drawn = _drawn(120, plan=_NESTED)
+    assert "├── research  group  all of web, papers then notes\n" in drawn
+    assert "├── deep  condition  needs ask\n" in drawn
+    assert "├── stop  wait  else of deep\n" in drawn
+    assert "map  writer  needs research\n" in drawn

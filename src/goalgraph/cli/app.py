@@ -41,6 +41,27 @@ _Own = Annotated[
         "--specialists", metavar="MODULE:NAME", help="Specialists of your own, one or a list; may be repeated."
     ),
 ]
+_Library = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder of saved plans; GOALGRAPH_PLANS or goalgraph-plans if not given."),
+]
+_Input = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        "-i",
+        metavar="NAME=VALUE",
+        help="Input of the plan: NAME=text, NAME:=JSON or NAME=@file; may be repeated.",
+    ),
+]
+_Answer = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--answer",
+        metavar="STEP=VALUE",
+        help="Answer for a step that asks: yes or no, text, or STEP:=JSON; used when it asks; may be repeated.",
+    ),
+]
 _Json = Annotated[bool, typer.Option("--json", help="Write JSON and nothing else to stdout.")]
 
 
@@ -67,15 +88,83 @@ def plan(
     more: _More = None,
     data: _Data = None,
     model: _Model = None,
+    plan: Annotated[
+        str | None, typer.Option(metavar="FILE|ALIAS", help="Take this plan instead of making one.")
+    ] = None,
+    inputs: _Input = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the plan as YAML.")] = None,
+    save: Annotated[
+        str | None, typer.Option(metavar="ALIAS", help="Save the plan in the library under this name.")
+    ] = None,
+    library: _Library = None,
     specialists: _Own = None,
     as_json: _Json = False,
 ) -> int:
-    """Make a plan and show it, without running it."""
-    goal, files = _goal_and_files(goal, more, data, has_plan=False)
-    from goalgraph.cli.planning import start_plan
+    """Make a plan and show it, without running it.
 
-    return start_plan(goal=goal, data=files, model=model, out=out, own=tuple(specialists or ()), as_json=as_json)
+    With --plan nothing is made: a plan that was edited is checked, shown, and saved with --save.
+    """
+    goal, files = _goal_and_files(goal, more, data, has_plan=False)
+    from goalgraph.cli.planning import PlanningRequest, start_plan
+
+    return start_plan(
+        PlanningRequest(
+            goal=goal,
+            data=files,
+            model=model,
+            plan=plan,
+            inputs=tuple(inputs or ()),
+            own=tuple(specialists or ()),
+            out=out,
+            save=save,
+            library=library,
+            as_json=as_json,
+        )
+    )
+
+
+@app.command()
+def plans(
+    alias: Annotated[str | None, typer.Argument(metavar="ALIAS[@VERSION]", show_default=False)] = None,
+    more: Annotated[list[str] | None, typer.Argument(metavar="V2", hidden=True)] = None,
+    diff: Annotated[
+        str | None,
+        typer.Option(metavar="V1 [V2]", help="What is different in version V2, or in the newest, from V1."),
+    ] = None,
+    library: _Library = None,
+    as_json: _Json = False,
+) -> int:
+    """List the saved plans.
+
+    With an alias: its versions and the plan itself, or what is different between two versions.
+    """
+    from goalgraph.cli.listing import list_plans
+
+    given = [one for one in (alias, *(more or ())) if one is not None]
+    return list_plans(given, diff=diff, library=library, as_json=as_json)
+
+
+@app.command()
+def validate(
+    plans: Annotated[list[str], typer.Argument(metavar="FILE|ALIAS", show_default=False)],
+    library: _Library = None,
+    specialists: _Own = None,
+    any_specialist: Annotated[
+        bool, typer.Option("--any-specialist", help="Do not check the names and capabilities of specialists.")
+    ] = False,
+    as_json: _Json = False,
+) -> int:
+    """Check plans without running them.
+
+    Each problem is on a line of its own, with file, line and column.
+
+    Exit codes: 0 no problems, 1 problems, 2 bad usage, or a file that cannot be read.
+    """
+    from goalgraph.cli.validating import validate_plans
+
+    return validate_plans(
+        plans, own=tuple(specialists or ()), any_specialist=any_specialist, library=library, as_json=as_json
+    )
 
 
 @app.command()
@@ -89,8 +178,12 @@ def run(
         typer.Option(metavar="DIR", help="Folder for the results; goalgraph-runs/<time and goal> if not given."),
     ] = None,
     plan: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Run this plan (YAML or JSON) instead of making one.")
+        str | None,
+        typer.Option(metavar="FILE|ALIAS", help="Run this plan instead of making one; ALIAS@2 is its version 2."),
     ] = None,
+    inputs: _Input = None,
+    answers: _Answer = None,
+    library: _Library = None,
     specialists: _Own = None,
     max_concurrency: Annotated[int | None, typer.Option(metavar="N", help="Most steps at the same time.")] = None,
     timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="For one attempt of a step.")] = None,
@@ -100,7 +193,7 @@ def run(
 ) -> int:
     """Plan a goal, run the plan, and show the answer.
 
-    Exit codes: 0 complete, 1 failed, 2 bad usage or input, 3 degraded.
+    Exit codes: 0 complete, 1 failed, 2 bad usage or input, 3 degraded, 4 waiting for an answer or an event.
     """
     goal, files = _goal_and_files(goal, more, data, has_plan=plan is not None)
     from goalgraph.cli.running import RunRequest, start_run
@@ -112,6 +205,9 @@ def run(
             model=model,
             out=out,
             plan=plan,
+            library=library,
+            inputs=tuple(inputs or ()),
+            answers=tuple(answers or ()),
             own=tuple(specialists or ()),
             max_concurrency=max_concurrency,
             timeout=timeout,
@@ -125,12 +221,16 @@ def run(
 @app.command()
 def resume(
     name: Annotated[str, typer.Argument(metavar="DIR", help="Folder of the run, or its name in goalgraph-runs.")],
+    answers: _Answer = None,
     as_json: _Json = False,
 ) -> int:
-    """Go on with a run that was interrupted or killed."""
+    """Go on with a run that was stopped, or that waits.
+
+    Without an answer, a run that waits says again what it asks.
+    """
     from goalgraph.cli.running import resume_run
 
-    return resume_run(name, as_json=as_json)
+    return resume_run(name, answers=tuple(answers or ()), as_json=as_json)
 
 
 def main() -> int:

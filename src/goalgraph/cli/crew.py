@@ -11,15 +11,24 @@ from typing import TYPE_CHECKING, cast
 from goalgraph.cli.endings import BadInput
 from goalgraph.errors import ModelFailed
 from goalgraph.models import resolve_model
-from goalgraph.planner import dag
-from goalgraph.planner.plan import Plan
-from goalgraph.specialists import SpecialistRegistry, route
-from goalgraph.specialists.builtin import builtin_specialists
+from goalgraph.planner.compilation import compile_plan
+from goalgraph.planner.plan import Plan, Step
+from goalgraph.planner.wording import doer_of
+from goalgraph.specialists import Specialist, SpecialistCard, SpecialistRegistry, route
+from goalgraph.specialists.builtin import (
+    Assistant,
+    ChartMaker,
+    DataAnalyst,
+    DocumentResearcher,
+    ReportWriter,
+    builtin_specialists,
+)
+from goalgraph.synthesis.parts import ends
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-__all__ = ["Crew", "gather_crew"]
+__all__ = ["Crew", "gather_crew", "known_cards"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +38,27 @@ class Crew:
     registry: SpecialistRegistry
     model: "BaseChatModel | None"
 
+    def flat(self, plan: Plan) -> Plan:
+        """The plan as it runs."""
+        return compile_plan(plan, self.registry.cards)
+
     def doers(self, plan: Plan) -> Mapping[str, str]:
-        """Name of who does each step of a valid plan, by step id."""
-        return {step.id: route(step, self.registry.cards)[0] for step in plan.steps}
+        """Who does each step of a valid plan, by the step's id in the flat plan: a specialist's name, or words."""
+        return {step.id: self._doer(step) for step in self.flat(plan).steps}
 
     def synthesis(self, plan: Plan) -> str:
         """How the answer of a plan comes about: a report that everything leads to is the answer itself."""
-        ends = dag.sinks(plan)
-        if len(ends) == 1 and self.doers(plan)[ends[0]] == "report_writer":
+        last = ends(self.flat(plan))
+        if len(last) == 1 and self.doers(plan)[next(iter(last))] == "report_writer":
             return "last_wins"
         return "concatenate" if self.model is None else "model"
+
+    def _doer(self, step: Step) -> str:
+        if step.type == "map":
+            return self._doer(step.step)
+        if step.type == "agent" and not step.agents:
+            return route(step, self.registry.cards)[0]
+        return doer_of(step)
 
 
 def gather_crew(data: Sequence[Path], out: Path, model: str | None, own: Sequence[str], directory: Path) -> Crew:
@@ -64,6 +84,30 @@ def gather_crew(data: Sequence[Path], out: Path, model: str | None, own: Sequenc
         for one in _imported(named, directory):
             registry.register(one)
     return Crew(registry=registry, model=chat)
+
+
+def known_cards(own: Sequence[str], directory: Path) -> tuple[SpecialistCard, ...]:
+    """Return the cards of everybody who may be there in a run: the caller's, and the built-in ones for any data.
+
+    Args:
+        own: See `gather_crew`.
+        directory: See `gather_crew`.
+
+    Raises:
+        BadInput: A module or its attribute is not there.
+        InvalidSpecialist: One of them cannot be used.
+    """
+    registry = SpecialistRegistry(one for named in own for one in _imported(named, directory))
+    built_in: tuple[Specialist, ...] = (
+        DataAnalyst(()),
+        ChartMaker((), out=directory),
+        DocumentResearcher(()),
+        ReportWriter(out=directory),
+        Assistant(cast("BaseChatModel", None)),  # its card says nothing of the model
+    )
+    cards = registry.cards
+    taken = {card.name for card in cards}
+    return (*cards, *(one.card for one in built_in if one.card.name not in taken))
 
 
 def _imported(named: str, directory: Path) -> Iterable[object]:

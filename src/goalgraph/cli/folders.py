@@ -12,7 +12,7 @@ from pathlib import Path
 from goalgraph.cli.endings import BadInput
 from goalgraph.cli.records import RunRecord, read_record
 from goalgraph.errors import UnknownRun
-from goalgraph.planner.documents import dump_plan, load_plan
+from goalgraph.planner.documents import dump_plan
 from goalgraph.planner.plan import Plan
 
 __all__ = ["RunFolder", "find_run", "new_run", "write_text"]
@@ -28,9 +28,9 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.checkpoints = path / _CHECKPOINTS
+        self.plan = path / "plan.yaml"
         self.report = path / "report.md"
         self._record = path / "run.json"
-        self._plan = path / "plan.yaml"
         self._made: list[Path] = []
 
     def __str__(self) -> str:
@@ -41,18 +41,13 @@ class RunFolder:
         """What is kept of the run; raises `BadInput` where that cannot be read."""
         return read_record(self._record)
 
-    @property
-    def plan(self) -> Plan:
-        """The run's plan; raises `InvalidPlan` where that cannot be read."""
-        return load_plan(self._plan)
-
     def write_record(self, record: RunRecord) -> None:
         """Replace ``run.json`` as a whole."""
         write_text(self._record, record.text())
 
     def write_plan(self, plan: Plan) -> None:
         """Write ``plan.yaml``."""
-        write_text(self._plan, dump_plan(plan))
+        write_text(self.plan, dump_plan(plan))
 
     def write_answer(self, answer: str) -> None:
         """Write ``report.md``, unless a specialist has written one."""

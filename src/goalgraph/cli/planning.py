@@ -1,52 +1,83 @@
 """The command ``plan``, and what ``run`` shares with it: from a goal to a checked plan on the screen."""
 
+from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import JsonValue
 
-from goalgraph.cli.crew import Crew, gather_crew
+from goalgraph.cli.assignments import read_assignments
+from goalgraph.cli.crew import Crew, gather_crew, known_cards
 from goalgraph.cli.endings import COMPLETE, BadInput
 from goalgraph.cli.folders import write_text
 from goalgraph.cli.signals import run_stoppable
+from goalgraph.cli.sources import LibraryWithDraft, checked_plan, library_at, read_given
 from goalgraph.cli.terminal import Terminal
 from goalgraph.graph.build import generate_plan
 from goalgraph.graph.usage import count_usage
 from goalgraph.planner import dag
+from goalgraph.planner.compilation import compile_plan
 from goalgraph.planner.documents import dump_plan
+from goalgraph.planner.folder_library import FolderLibrary
+from goalgraph.planner.library import checked_alias
 from goalgraph.planner.outcome import Usage
 from goalgraph.planner.plan import Plan
+from goalgraph.planner.wording import doer_of
 from goalgraph.views import plan_text, plan_tree
 
-__all__ = ["checked_goal", "make_plan", "show_plan", "start_plan"]
+__all__ = ["PlanningRequest", "checked_goal", "make_plan", "show_plan", "start_plan"]
 
 
-def start_plan(
-    *,
-    goal: str | None,
-    data: tuple[Path, ...],
-    model: str | None,
-    out: Path | None,
-    own: tuple[str, ...],
-    as_json: bool,
-) -> int:
-    """Make and show a plan without running it; see ``goalgraph plan --help``."""
-    terminal = Terminal(as_json=as_json)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanningRequest:
+    """What ``goalgraph plan`` was given."""
+
+    goal: str | None
+    data: tuple[Path, ...]
+    model: str | None
+    plan: str | None
+    """A file or an alias, in place of a goal."""
+    inputs: tuple[str, ...]
+    own: tuple[str, ...]
+    out: Path | None
+    save: str | None
+    """An alias."""
+    library: Path | None
+    as_json: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planned:
+    """A valid plan, and what there is to show of it."""
+
+    goal: str | None
+    plan: Plan
+    """As it is saved."""
+    flat: Plan
+    doers: Mapping[str, str]
+    usage: Usage
+
+
+def start_plan(request: PlanningRequest) -> int:
+    """Make a plan, or take one, show it, and save it where that is wanted; see ``goalgraph plan --help``."""
+    terminal = Terminal(as_json=request.as_json)
     with terminal.guarded():
-        goal = checked_goal(goal)
-        crew = gather_crew(data, Path.cwd(), model, own, Path.cwd())
-        plan, usage = make_plan(goal, crew, terminal)
-        if out is not None:
-            try:
-                write_text(out, dump_plan(plan))
-            except OSError as error:
-                raise BadInput(f"cannot write {str(out)!r}: {error.strerror}", hint="give another --out") from error
-        if as_json:
-            terminal.document(_document(goal, plan, crew, usage))
-        else:
-            show_plan(plan, crew, terminal)
-            if out is not None:
-                terminal.line(f"saved to {out}")
+        library = library_at(request.library)
+        if request.save is not None:
+            checked_alias(request.save, (entry.alias for entry in library.aliases()))
+        planned = _made(request, terminal) if request.plan is None else _taken(request, request.plan, library)
+        if request.out is not None:
+            _write(planned.plan, request.out)
+        version = library.save(request.save, planned.plan) if request.save is not None else None
+        if request.as_json:
+            terminal.document(_document(planned, request.save, version))
+            return COMPLETE
+        _show(planned.flat, planned.doers, terminal)
+        if request.out is not None:
+            terminal.line(f"saved to {request.out}")
+        if version is not None:
+            terminal.line(f"saved as {request.save}, version {version}, in {library.root}")
     return COMPLETE
 
 
@@ -67,8 +98,16 @@ def checked_goal(goal: str | None) -> str:
     return goal.strip()
 
 
-def make_plan(goal: str, crew: Crew, terminal: Terminal) -> tuple[Plan, Usage]:
+def make_plan(
+    goal: str, crew: Crew, terminal: Terminal, inputs: Mapping[str, JsonValue] | None = None
+) -> tuple[Plan, Usage]:
     """Plan a goal, and tell what its model was asked for.
+
+    Args:
+        goal: What is to be done.
+        crew: Who there is to do it.
+        terminal: Where waiting is shown.
+        inputs: Values that the plan may refer to.
 
     Raises:
         InvalidGoal: Nothing can be made of the goal.
@@ -78,7 +117,7 @@ def make_plan(goal: str, crew: Crew, terminal: Terminal) -> tuple[Plan, Usage]:
 
     async def planned() -> tuple[Plan, Usage]:
         meter = count_usage()
-        plan = await generate_plan(goal, model=crew.model, specialists=crew.registry)
+        plan = await generate_plan(goal, model=crew.model, specialists=crew.registry, inputs=inputs)
         return plan, meter.usage
 
     waits = crew.model is not None and terminal.rich and terminal.signs
@@ -88,19 +127,56 @@ def make_plan(goal: str, crew: Crew, terminal: Terminal) -> tuple[Plan, Usage]:
 
 def show_plan(plan: Plan, crew: Crew, terminal: Terminal) -> None:
     """Show a plan as a tree on a terminal, as plain lines elsewhere."""
-    doers = crew.doers(plan)
+    _show(crew.flat(plan), crew.doers(plan), terminal)
+
+
+def _made(request: PlanningRequest, terminal: Terminal) -> _Planned:
+    """Make a plan of a goal."""
+    goal = checked_goal(request.goal)
+    crew = gather_crew(request.data, Path.cwd(), request.model, request.own, Path.cwd())
+    plan, usage = make_plan(goal, crew, terminal, read_assignments("--input", request.inputs, files=True))
+    return _Planned(goal=goal, plan=plan, flat=crew.flat(plan), doers=crew.doers(plan), usage=usage)
+
+
+def _taken(request: PlanningRequest, reference: str, library: FolderLibrary) -> _Planned:
+    """Take a plan that somebody has written or edited; nothing is planned, and no specialist needs to be there.
+
+    Raises:
+        BadInput: What is given beside it is for planning.
+        UnusablePlan: It has problems.
+    """
+    surplus = {"a goal": request.goal, "--data": request.data, "--model": request.model, "--input": request.inputs}
+    if given := [name for name, value in surplus.items() if value]:
+        raise BadInput(f"--plan takes a plan as it is, and {given[0]} is for making one", hint="give one of the two")
+    found = read_given(reference, library)
+    cards = known_cards(request.own, Path.cwd())
+    saved = LibraryWithDraft(library.root, request.save, found.plan) if request.save is not None else library
+    flat = compile_plan(checked_plan(found, saved, cards), cards)
+    doers = {step.id: doer_of(step) for step in flat.steps}
+    return _Planned(goal=None, plan=found.plan, flat=flat, doers=doers, usage=Usage())
+
+
+def _write(plan: Plan, out: Path) -> None:
+    try:
+        write_text(out, dump_plan(plan))
+    except OSError as error:
+        raise BadInput(f"cannot write {str(out)!r}: {error.strerror}", hint="give another --out") from error
+
+
+def _show(flat: Plan, doers: Mapping[str, str], terminal: Terminal) -> None:
     if terminal.rich:
-        terminal.show(plan_tree(plan, doers))
+        terminal.show(plan_tree(flat, doers))
     else:
-        terminal.line(plan_text(plan, doers))
+        terminal.line(plan_text(flat, doers))
 
 
-def _document(goal: str, plan: Plan, crew: Crew, usage: Usage) -> JsonValue:
-    layers: list[JsonValue] = [list(layer) for layer in dag.layers(plan)]
+def _document(planned: _Planned, alias: str | None, version: int | None) -> JsonValue:
+    layers: list[JsonValue] = [list(layer) for layer in dag.layers(planned.flat)]
     return {
-        "goal": goal,
-        "plan": plan.model_dump(mode="json"),
+        "goal": planned.goal,
+        "plan": planned.plan.model_dump(mode="json"),
         "layers": layers,
-        "specialists": dict(crew.doers(plan)),
-        "usage": usage.model_dump(mode="json"),
+        "specialists": dict(planned.doers),
+        "usage": planned.usage.model_dump(mode="json"),
+        "saved": {"alias": alias, "version": version} if alias is not None else None,
     }

@@ -1,12 +1,14 @@
 """How far a run is: a record that follows its events, and two ways to show it."""
 
+import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
-from goalgraph.graph.events import Event, StepFinished, StepProgress, StepStarted
+from goalgraph.graph.events import Event, RequestMade, StepFinished, StepProgress, StepStarted
 from goalgraph.planner.outcome import Outcome, Status, StepError
+from goalgraph.planner.wording import KINDS
 from goalgraph.views.text import one_line
 
 if TYPE_CHECKING:
@@ -37,16 +39,22 @@ _STYLES = {
 _FIELDS = {
     "step_started": ("step", "specialist"),
     "step_progress": ("step", "message"),
+    "request": ("step", "request"),
     "step_finished": ("step", "status", "attempts", "seconds"),
 }
 
 
+_IS_ITEM = re.compile(r"\[[^\]]*\]")
+"""What the id of an item has after the map's; a step inside of an item has more."""
+
+
 @dataclass(slots=True, kw_only=True)
 class StepLine:
-    """One step as a viewer sees it."""
+    """One step as a viewer sees it; a map with its items."""
 
     id: str
     specialist: str
+    """Who does it: a specialist's name, or words."""
     status: Status | Literal["waiting", "running"] = "waiting"
     began: float = 0.0
     """On the viewer's clock, in seconds."""
@@ -55,6 +63,23 @@ class StepLine:
     attempts: int = 0
     note: str = ""
     """What its specialist last said, or its error."""
+    items: dict[str, Status | None] = field(default_factory=dict[str, Status | None])
+    """What the items of a map that were begun came to; None: they are at work."""
+    item_count: int | None = None
+    """Of a map, once it is known."""
+
+    @property
+    def remark(self) -> str:
+        """What there is to say beside the status: the count of a map's items first."""
+        return ": ".join(filter(None, (self._counted(), self.note)))
+
+    def _counted(self) -> str:
+        if not self.items and self.item_count is None:
+            return ""
+        ended = [status for status in self.items.values() if status is not None]
+        count = f"{len(ended)} of {self.item_count}" if self.item_count is not None else f"{len(ended)}"
+        bad = sum(1 for status in ended if status not in ("succeeded", "skipped"))
+        return f"{count} item{'' if count == '1' else 's'}" + (f", {bad} failed" if bad else "")
 
 
 @dataclass(slots=True)
@@ -68,12 +93,18 @@ class Track:
         """Begin with what was done before.
 
         Args:
-            doers: Name of the specialist by step id, in plan order.
-            outcomes: Those there are, by step id.
+            doers: Who does it, by step id, in plan order.
+            outcomes: Those there are, by step id; those of a map's items are counted.
         """
         lines = {step_id: StepLine(id=step_id, specialist=who) for step_id, who in doers.items()}
         for outcome in outcomes.values():
-            line = lines[outcome.step]
+            line, item = _place(outcome.step, lines)
+            if line is None:
+                continue
+            if item:
+                if _IS_ITEM.fullmatch(item):
+                    line.items[item] = outcome.status
+                continue
             line.status, line.seconds, line.attempts = outcome.status, outcome.seconds, outcome.attempts
             line.specialist = outcome.specialist or line.specialist
             line.note = outcome.error.message if outcome.error is not None else ""
@@ -93,13 +124,21 @@ class Track:
         """
         if event["type"] == "plan_made" or event["type"] == "run_finished":
             return
-        line = self.lines.get(event["step"])
+        line, item = _place(event["step"], self.lines)
         if line is None:
             return
-        if event["type"] == "step_started":
-            line.status, line.began, line.specialist = "running", now, event["specialist"]
+        if item:
+            _follow_item(line, item, event, now)
+        elif event["type"] == "step_started":
+            line.status, line.began = "running", now
+            if event["specialist"] not in KINDS:
+                line.specialist = event["specialist"]
         elif event["type"] == "step_progress":
             line.note = event["message"]
+            count = cast("Mapping[str, object]", event).get("items")
+            line.item_count = count if isinstance(count, int) else line.item_count
+        elif event["type"] == "request":
+            line.note = f"asks: {event['request'].get('prompt', '')}"
         elif event["type"] == "step_finished":
             line.status, line.seconds, line.attempts = event["status"], event["seconds"], event["attempts"]
             line.specialist = event.get("specialist") or line.specialist
@@ -146,6 +185,25 @@ class Track:
             yield lambda event: self.follow(event, clock())
 
 
+def _place(step_id: str, lines: Mapping[str, StepLine]) -> tuple[StepLine | None, str]:
+    """Find the line of a step, or of the map that it is an item of, and the item's own part of the id."""
+    if step_id in lines:
+        return lines[step_id], ""
+    map_id, bracket, rest = step_id.partition("[")
+    return lines.get(map_id) if bracket else None, bracket + rest
+
+
+def _follow_item(line: StepLine, item: str, event: Event, now: float) -> None:
+    if line.status == "waiting":
+        line.status, line.began = "running", now
+    if _IS_ITEM.fullmatch(item) is None:
+        return  # a step inside of an item
+    if event["type"] == "step_started":
+        line.items.setdefault(item, None)
+    elif event["type"] == "step_finished":
+        line.items[item] = event["status"]
+
+
 def as_event(part: object) -> Event | None:
     """Recognise an event of the engine among whatever else specialists put on the custom stream."""
     if not isinstance(part, Mapping):
@@ -154,13 +212,15 @@ def as_event(part: object) -> Event | None:
     fields = _FIELDS.get(str(found.get("type")))
     if fields is None or not all(name in found for name in fields):
         return None
-    return cast("StepStarted | StepProgress | StepFinished", found)
+    return cast("StepStarted | StepProgress | RequestMade | StepFinished", found)
 
 
 def plain_line(event: Event) -> str | None:
     """Write an event as one line of text; None for one that is not worth a line."""
     if event["type"] == "step_started":
-        return f"started {event['step']} ({one_line(event['specialist'])})"
+        return f"started {event['step']} ({one_line(KINDS.get(event['specialist'], event['specialist']))})"
+    if event["type"] == "request":
+        return f"asks {event['step']}: {one_line(str(event['request'].get('prompt', '')))}"
     if event["type"] == "step_finished":
         why = f": {one_line(event['error'])}" if "error" in event else ""
         return f"{event['status']} {event['step']} after {event['seconds']:.1f} s{why}"
@@ -206,7 +266,7 @@ def table(lines: Mapping[str, StepLine], now: float, room: int, *, signs: bool) 
             line.id,
             one_line(line.specialist, 40),
             f"{seconds:.1f} s" if line.status != "waiting" else "",
-            one_line(line.note, 100),
+            one_line(line.remark, 100),
         )
     if hidden:
         done = sum(1 for line in lines.values() if line.status not in ("waiting", "running"))

@@ -1,16 +1,16 @@
 """What is kept of a run beside its checkpoints: the content of ``run.json``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from goalgraph.cli.endings import BadInput
 from goalgraph.cli.terminal import as_json_text
 from goalgraph.planner.outcome import Artifact, Outcome, Status, Usage
 
-__all__ = ["RunOptions", "RunRecord", "StepRecord", "read_record", "step_records"]
+__all__ = ["Question", "RunOptions", "RunRecord", "StepRecord", "read_record", "step_records"]
 
 
 class _Stored(BaseModel):
@@ -42,6 +42,25 @@ class StepRecord(_Stored):
     artifacts: tuple[Artifact, ...] = ()
 
 
+class Question(_Stored):
+    """What a step of a run waits for: the answer of a human, or an event."""
+
+    id: str
+    """Of LangGraph's interrupt."""
+    step: str
+    """Id of the step; the question's own where a specialist asks, whose step is not known."""
+    kind: Literal["approval", "input", "event", "other"]
+    """``other``: a specialist asks with an interrupt of its own."""
+    prompt: str
+    assignee: str | None = None
+    deadline: str | None = None
+    """ISO 8601."""
+    form: dict[str, JsonValue] = {}
+    """JSON Schema that the answer must fit; empty where any will do."""
+    problem: str | None = None
+    """Why the last answer was refused."""
+
+
 class RunRecord(_Stored):
     """A run, from its first moment to its end."""
 
@@ -55,12 +74,17 @@ class RunRecord(_Stored):
     """Absolute paths."""
     model: str | None = None
     options: RunOptions = RunOptions()
+    inputs: dict[str, JsonValue] = {}
+    """Values of the plan's inputs, by name."""
+    answers: dict[str, JsonValue] = {}
+    """Answers that were given and wait for their questions, by step."""
     started: str
     """ISO 8601, UTC."""
     finished: str | None = None
-    """When the run ended, or was interrupted."""
-    status: Literal["running", "interrupted", "complete", "degraded", "failed", "halted"] = "running"
-    """A run whose process was killed stays ``running``."""
+    """When the run ended, was interrupted, or began to wait."""
+    status: Literal["running", "interrupted", "waiting", "complete", "degraded", "failed", "halted"] = "running"
+    """A run whose process was killed stays ``running``; one that is ``waiting`` has questions."""
+    questions: tuple[Question, ...] = ()
     degraded: tuple[str, ...] = ()
     steps: tuple[StepRecord, ...] = ()
     planning: Usage = Usage()
@@ -71,7 +95,7 @@ class RunRecord(_Stored):
     @property
     def over(self) -> bool:
         """Whether there is nothing left to do."""
-        return self.status not in ("running", "interrupted")
+        return self.status not in ("running", "interrupted", "waiting")
 
     @property
     def done(self) -> int:
@@ -112,19 +136,27 @@ def step_records(doers: Mapping[str, str], outcomes: Mapping[str, Outcome], fold
     """Record every step of a plan.
 
     Args:
-        doers: Name of the specialist that is to do it, by step id, in plan order.
-        outcomes: Those there are, by step id.
+        doers: Who is to do it, by step id, in plan order.
+        outcomes: Those there are, by step id; those of a map's items are not steps of the plan, and their files are
+            the map's.
         folder: Of the run; files in it are recorded relative to it, so that it can be moved.
     """
+    items: dict[str, list[Artifact]] = {}
+    for step_id, outcome in outcomes.items():
+        map_id, bracket, _ = step_id.partition("[")
+        if bracket:
+            items.setdefault(map_id, []).extend(outcome.artifacts)
     return tuple(
-        _recorded(outcomes[step_id], who, folder)
+        _recorded(outcomes[step_id], who, items.get(step_id, ()), folder)
         if step_id in outcomes
-        else StepRecord(id=step_id, status="waiting", specialist=who)
+        else StepRecord(
+            id=step_id, status="waiting", specialist=who, artifacts=_relative(items.get(step_id, ()), folder)
+        )
         for step_id, who in doers.items()
     )
 
 
-def _recorded(outcome: Outcome, who: str, folder: Path) -> StepRecord:
+def _recorded(outcome: Outcome, who: str, items: Sequence[Artifact], folder: Path) -> StepRecord:
     return StepRecord(
         id=outcome.step,
         status=outcome.status,
@@ -132,9 +164,14 @@ def _recorded(outcome: Outcome, who: str, folder: Path) -> StepRecord:
         attempts=outcome.attempts,
         seconds=round(outcome.seconds, 3),
         error=outcome.error.message if outcome.error is not None else None,
-        artifacts=tuple(
-            artifact.model_copy(update={"path": _inside(Path(artifact.path), folder)}) for artifact in outcome.artifacts
-        ),
+        artifacts=_relative((*outcome.artifacts, *items), folder),
+    )
+
+
+def _relative(artifacts: Sequence[Artifact], folder: Path) -> tuple[Artifact, ...]:
+    found = {artifact.path: artifact for artifact in artifacts}
+    return tuple(
+        artifact.model_copy(update={"path": _inside(Path(artifact.path), folder)}) for artifact in found.values()
     )
 
 

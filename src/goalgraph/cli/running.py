@@ -13,19 +13,21 @@ from uuid import uuid4
 from pydantic import JsonValue, ValidationError
 
 from goalgraph import __version__
+from goalgraph.cli.asked import asked_lines
+from goalgraph.cli.assignments import read_assignments
 from goalgraph.cli.crew import Crew, gather_crew
 from goalgraph.cli.endings import COMPLETE, BadInput, Stopped, exit_code_of, one_line_of
-from goalgraph.cli.execution import Execution, RunBroken
+from goalgraph.cli.execution import Ended, Execution, RunBroken
 from goalgraph.cli.folders import RunFolder, find_run, new_run
 from goalgraph.cli.planning import checked_goal, make_plan, show_plan
+from goalgraph.cli.questions import check_steps
 from goalgraph.cli.records import RunOptions, RunRecord, step_records
 from goalgraph.cli.signals import run_stoppable
+from goalgraph.cli.sources import checked_plan, library_at, read_file, read_given
 from goalgraph.cli.terminal import Terminal
 from goalgraph.errors import MissingExtra
-from goalgraph.planner.documents import load_plan
 from goalgraph.planner.outcome import Usage
 from goalgraph.planner.plan import Plan
-from goalgraph.planner.validation import PlanPolicy, checked
 
 __all__ = ["RunRequest", "resume_run", "start_run"]
 
@@ -40,7 +42,11 @@ class RunRequest:
     data: tuple[Path, ...]
     model: str | None
     out: Path | None
-    plan: Path | None
+    plan: str | None
+    """A file or an alias."""
+    library: Path | None
+    inputs: tuple[str, ...]
+    answers: tuple[str, ...]
     own: tuple[str, ...]
     max_concurrency: int | None
     timeout: float | None
@@ -53,10 +59,12 @@ def start_run(request: RunRequest) -> int:
     """Plan a goal and do it; see ``goalgraph run --help``."""
     terminal = Terminal(as_json=request.as_json)
     with terminal.guarded():
-        given, goal = None, request.goal
+        given, goal, library = None, request.goal, library_at(request.library)
+        inputs = read_assignments("--input", request.inputs, files=True)
+        answers = read_assignments("--answer", request.answers)
         if request.plan is not None:
-            given = load_plan(request.plan)
-            goal = goal if goal is not None else given.description or given.name or request.plan.stem
+            given = read_given(request.plan, library)
+            goal = goal if goal is not None else given.plan.description or given.plan.name or given.name
         goal = checked_goal(goal)
         options = _options(request)
         folder = new_run(request.out, goal, datetime.now(UTC))
@@ -66,10 +74,10 @@ def start_run(request: RunRequest) -> int:
                 folder.check_free(overwrite=request.overwrite)
                 crew = gather_crew(request.data, folder.path.resolve(), request.model, request.own, Path.cwd())
                 if given is not None:
-                    plan = checked(given, PlanPolicy(), crew.registry.cards, source=str(request.plan))
-                    planning = Usage()
+                    plan, planning = checked_plan(given, library, crew.registry.cards, inputs), Usage()
                 else:
-                    plan, planning = make_plan(goal, crew, terminal)
+                    plan, planning = make_plan(goal, crew, terminal, inputs)
+                check_steps(answers, crew.flat(plan), crew.registry.cards)
                 show_plan(plan, crew, terminal)
                 if terminal.asks and not request.yes and not terminal.confirms("Run it?"):
                     terminal.line("not run")
@@ -83,6 +91,8 @@ def start_run(request: RunRequest) -> int:
                     data=tuple(str(path.resolve()) for path in request.data),
                     model=request.model,
                     options=options,
+                    inputs=inputs,
+                    answers=answers,
                     started=datetime.now(UTC).isoformat(timespec="seconds"),
                     steps=step_records(crew.doers(plan), {}, folder.path),
                     planning=planning,
@@ -95,17 +105,18 @@ def start_run(request: RunRequest) -> int:
             folder.abandon()
 
 
-def resume_run(name: str, *, as_json: bool) -> int:
-    """Go on with a run that was interrupted or killed; see ``goalgraph resume --help``."""
+def resume_run(name: str, *, answers: tuple[str, ...] = (), as_json: bool) -> int:
+    """Go on with a run that was interrupted or killed, or that waits; see ``goalgraph resume --help``."""
     terminal = Terminal(as_json=as_json)
     with terminal.guarded():
+        given = read_assignments("--answer", answers)
         folder = find_run(name)
         with folder.held():
             record = folder.record
             if record.over:
                 if not as_json:
                     terminal.line(f"this run is over: {record.status}")
-                return _concluded(folder, record, folder.answer(), terminal)
+                return _concluded(folder, Ended(record=record, answer=folder.answer(), unused=tuple(given)), terminal)
             if find_spec("langgraph.checkpoint.sqlite") is None:
                 raise MissingExtra("going on with a run", "sqlite")
             options = record.options
@@ -116,7 +127,11 @@ def resume_run(name: str, *, as_json: bool) -> int:
                 options.specialists,
                 Path(options.directory),
             )
-            plan = checked(folder.plan, PlanPolicy(), crew.registry.cards, source=f"the plan in {folder}")
+            plan = checked_plan(read_file(folder.plan), None, crew.registry.cards)
+            check_steps(given, crew.flat(plan), crew.registry.cards)
+            if given:
+                record = record.model_copy(update={"answers": {**record.answers, **given}})
+                folder.write_record(record)
             return _carried_out(folder, record, plan, crew, terminal)
 
 
@@ -138,7 +153,7 @@ def _options(request: RunRequest) -> RunOptions:
 
 def _carried_out(folder: RunFolder, record: RunRecord, plan: Plan, crew: Crew, terminal: Terminal) -> int:
     try:
-        ended, answer = run_stoppable(Execution(folder, record, plan, crew, terminal).carry_out())
+        ended = run_stoppable(Execution(folder, record, plan, crew, terminal).carry_out())
     except Stopped as stopped:
         left = folder.record
         if terminal.as_json:
@@ -149,39 +164,52 @@ def _carried_out(folder: RunFolder, record: RunRecord, plan: Plan, crew: Crew, t
         raise
     except Exception as error:
         raise RunBroken(f"the run in {str(folder)!r} broke off: {one_line_of(error)}", hint=_way_on(folder)) from error
-    return _concluded(folder, ended, answer, terminal)
+    return _concluded(folder, ended, terminal)
 
 
-def _way_on(folder: RunFolder) -> str:
+def _way_on(folder: RunFolder, more: str = "") -> str:
     if find_spec("langgraph.checkpoint.sqlite") is None:
         return "going on with a run needs pip install 'goalgraph[sqlite]' before it starts"
-    return f"go on with: goalgraph resume {shlex.quote(str(folder))}"
+    return f"go on with: goalgraph resume {shlex.quote(str(folder))} {more}".rstrip()
 
 
-def _concluded(folder: RunFolder, record: RunRecord, answer: str, terminal: Terminal) -> int:
-    """Show what a run that is over came to."""
+def _concluded(folder: RunFolder, ended: Ended, terminal: Terminal) -> int:
+    """Show what a run came to, or what it waits for."""
+    record = ended.record
     if terminal.as_json:
-        terminal.document(_document(record, answer))
+        terminal.document(_document(record, ended.answer if record.over else None))
+    elif record.over:
+        _show_end(folder, record, ended.answer, terminal)
     else:
-        if answer.strip():
-            terminal.line()
-            terminal.answer(answer)
         terminal.line()
-        succeeded = sum(1 for step in record.steps if step.status == "succeeded")
-        terminal.line(f"{record.status}: {succeeded} of {len(record.steps)} steps succeeded")
-        for reason in record.degraded:
-            terminal.text(f"  - {reason}")
-        kept = [path.name for path in (folder.report,) if path.exists()]
-        files = list(dict.fromkeys((*kept, *record.files)))
-        more = [f"and {len(files) - _MOST_FILES} more"] if len(files) > _MOST_FILES else []
-        terminal.text(f"files in {folder}:")
-        for name in (*files[:_MOST_FILES], *more, "plan.yaml", "run.json"):
-            terminal.text(f"  {name}")
+        for line in asked_lines(record):
+            terminal.text(line)
+        terminal.line(_way_on(folder, "--answer STEP=..."))
+    for step in ended.unused:
+        sys.stderr.write(f"goalgraph: note: the answer for {step!r} was not used, because the step did not ask\n")
     if record.status == "failed":
         sys.stderr.write(
             f"goalgraph: error: the run failed: no step succeeded; see {str(folder.path / 'run.json')!r}\n"
         )
     return exit_code_of(record.status)
+
+
+def _show_end(folder: RunFolder, record: RunRecord, answer: str, terminal: Terminal) -> None:
+    if answer.strip():
+        terminal.line()
+        terminal.answer(answer)
+    terminal.line()
+    succeeded, skipped = (sum(1 for one in record.steps if one.status == status) for status in ("succeeded", "skipped"))
+    more = f", {skipped} skipped" if skipped else ""
+    terminal.line(f"{record.status}: {succeeded} of {len(record.steps)} steps succeeded{more}")
+    for reason in record.degraded:
+        terminal.text(f"  - {reason}")
+    kept = [path.name for path in (folder.report,) if path.exists()]
+    files = list(dict.fromkeys((*kept, *record.files)))
+    rest = [f"and {len(files) - _MOST_FILES} more"] if len(files) > _MOST_FILES else []
+    terminal.text(f"files in {folder}:")
+    for name in (*files[:_MOST_FILES], *rest, "plan.yaml", "run.json"):
+        terminal.text(f"  {name}")
 
 
 def _document(record: RunRecord, answer: str | None) -> JsonValue:

@@ -1,46 +1,53 @@
 """The compiled graph that callers hold: LangGraph's own, with the engine's terms around each call."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
 
-from langchain_core.messages import BaseMessage, HumanMessage, convert_to_messages
 from langchain_core.runnables import RunnableConfig, ensure_config
 from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Command
 
-from goalgraph.errors import InvalidGoal
+from goalgraph.graph.intake import complete
 from goalgraph.graph.loop import iterate
-from goalgraph.graph.policies import ExecutionPolicy
+from goalgraph.graph.policies import ExecutionPolicy, Limits
 from goalgraph.graph.run import Run
 from goalgraph.graph.savers import AnyLoopSaver
-from goalgraph.planner.plan import Plan
+from goalgraph.planner.library import PlanLibrary
+from goalgraph.planner.validation import PlanPolicy
 from goalgraph.specialists.registry import SpecialistRegistry
 
 __all__ = ["PlanAgent"]
 
 _UNLIMITED = 2**31
 _SUPERSTEPS = 25
-_KNOWN = ("goal", "messages", "plan", "inputs")
 
 
 class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
     """A compiled graph that plans and does goals.
 
     Use it as any compiled graph: ``invoke``, ``ainvoke``, ``stream``, ``astream``, as a node of another graph, in a
-    chain. Input is ``{"goal": ...}`` or ``{"messages": [...]}``, with ``plan`` (a `Plan`, a mapping or a path) and
-    ``inputs`` where wanted.
-    ``config["max_concurrency"]`` limits the steps that run at the same time.
+    chain. Input is ``{"goal": ...}`` or ``{"messages": [...]}``, with ``plan`` (a `Plan`, a mapping, a path, or an
+    alias in the library) and ``inputs`` where wanted. ``config["max_concurrency"]`` limits the steps that run at the
+    same time.
     """
 
-    def __init__(self, *, registry: SpecialistRegistry, execution: ExecutionPolicy, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        registry: SpecialistRegistry,
+        execution: ExecutionPolicy,
+        limits: Limits,
+        library: PlanLibrary | None,
+        **kwargs: Any,
+    ) -> None:
         """Called by `create_plan_agent` and by LangGraph's own ``copy``."""
         kwargs["checkpointer"] = _for_any_loop(kwargs.get("checkpointer"))
         super().__init__(**kwargs)
         self.registry = registry
         self.execution = execution
+        self.limits = limits
+        self.library = library
 
     def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:
         """Stream a run; see ``CompiledStateGraph.astream``.
@@ -50,8 +57,10 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
             InvalidPlan: The given plan has problems.
             PlannerError: No plan could be made.
         """
-        given: Any = _complete(input)
+        given: Any = complete(input, PlanPolicy(max_steps=self.limits.max_steps), self.registry.cards, self.library)
         run, config = self._prepared(config)
+        if isinstance(given, dict):
+            run.checked = cast("dict[str, Any]", given)["plan"]
         if kwargs.get("durability") is None and isinstance(vars(self)["checkpointer"], AnyLoopSaver):
             kwargs["durability"] = "sync"
         graph: Any = super()  # whose overloads know each of the keyword arguments by name
@@ -105,13 +114,14 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         config["configurable"] = {key: _for_any_loop(value) for key, value in config.get("configurable", {}).items()}
         given = [limit for limit in limits if limit is not None]
         fail_fast = self.execution.on_failure == "fail_fast"
-        return Run(self, self.registry.cards, min(given, default=None), fail_fast=fail_fast), config
-
-
-def _loaded(source: "Mapping[str, object] | str | Path") -> Plan:
-    from goalgraph.planner.documents import load_plan  # here, so that YAML is loaded only by those who use it
-
-    return load_plan(source)
+        run = Run(
+            self,
+            self.registry.cards,
+            min(given, default=None),
+            fail_fast=fail_fast,
+            max_items=self.limits.max_items,
+        )
+        return run, config
 
 
 def _for_any_loop(value: Any) -> Any:
@@ -119,35 +129,3 @@ def _for_any_loop(value: Any) -> Any:
     if isinstance(value, BaseCheckpointSaver) and not isinstance(value, AnyLoopSaver):
         return AnyLoopSaver(cast("Any", value))
     return value
-
-
-def _complete(given: object) -> object:
-    """Read a caller's input once, and leave nothing of an earlier goal of the thread in place.
-
-    A resume, which is None or a `Command`, passes as it is.
-    """
-    if given is None or isinstance(given, Command):
-        return cast("object", given)
-    if isinstance(given, str):
-        given = {"goal": given}
-    if not isinstance(given, Mapping):
-        raise InvalidGoal(f"input is a {type(given).__name__}", hint='give {"goal": "..."}')
-    values = dict(cast("Mapping[str, object]", given))
-    if unknown := sorted(set(map(str, values)) - set(_KNOWN)):
-        raise InvalidGoal(f"unknown input: {', '.join(unknown)}", hint=f"there are: {', '.join(_KNOWN)}")
-    source = cast("Plan | Mapping[str, object] | str | Path | None", values.get("plan"))
-    plan = source if source is None or isinstance(source, Plan) else _loaded(source)
-    messages = convert_to_messages(cast("list[BaseMessage]", values.get("messages") or []))
-    goal = values.get("goal")
-    if goal is None:
-        goal = next((one.text for one in reversed(messages) if isinstance(one, HumanMessage)), None)
-    if goal is None and plan is not None:
-        goal = plan.description or plan.name
-    if not isinstance(goal, str) or not (goal.strip() or plan is not None):
-        raise InvalidGoal(f"the goal is empty: {goal!r}", hint="say in words what is to be done")
-    inputs: object = values.get("inputs") or {}
-    if not isinstance(inputs, Mapping):
-        raise InvalidGoal(f"inputs is a {type(inputs).__name__}, not a mapping", hint="give names with values")
-    if not messages and goal:
-        messages = [HumanMessage(goal)]
-    return {"goal": goal, "messages": messages, "plan": plan, "inputs": dict(cast("Mapping[str, object]", inputs))}

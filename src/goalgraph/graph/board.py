@@ -6,57 +6,28 @@ between awaits, so there are no locks; the work of a whole run is linear in step
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
 from typing import Literal
 
+from pydantic import JsonValue
+
+from goalgraph.graph.activity import Activity
+from goalgraph.graph.admission import Admission
+from goalgraph.graph.clocks import Clocks
+from goalgraph.graph.index import Group, PlanIndex
 from goalgraph.graph.slots import Slots
 from goalgraph.graph.transitions import readiness
-from goalgraph.planner import dag
-from goalgraph.planner.outcome import Outcome, StepError
-from goalgraph.planner.plan import Plan, Step
+from goalgraph.graph.unrun import cancelled, unrun
+from goalgraph.planner.outcome import Outcome
+from goalgraph.planner.plan import MapStep, Step
 
-__all__ = ["Board", "PlanIndex", "Verdict"]
+__all__ = ["Board", "Verdict"]
 
 Verdict = Literal["run", "park"] | Outcome
-"""What a waiting task is told: run, end without an outcome (something it needs waits for a human), or this outcome
-as it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlanIndex:
-    """A plan with what the engine looks up in it all the time."""
-
-    plan: Plan
-    steps: Mapping[str, Step]
-    needs: Mapping[str, tuple[str, ...]]
-    """By step, in plan order."""
-    dependents: Mapping[str, tuple[str, ...]]
-    order: tuple[str, ...]
-    """Topological."""
-    priority: Mapping[str, float]
-    optional: frozenset[str]
-
-    @classmethod
-    def of(cls, plan: Plan) -> "PlanIndex":
-        """Look a valid plan through once."""
-        position = {step.id: place for place, step in enumerate(plan.steps)}
-        needs = {step.id: tuple(sorted(dag.needs(step), key=position.__getitem__)) for step in plan.steps}
-        waiting: dict[str, list[str]] = {step.id: [] for step in plan.steps}
-        for step_id, needed in needs.items():
-            for need in needed:
-                waiting[need].append(step_id)
-        dependents = {step_id: tuple(ids) for step_id, ids in waiting.items()}
-        order = dag.order(needs)
-        return cls(
-            plan=plan,
-            steps={step.id: step for step in plan.steps},
-            needs=needs,
-            dependents=dependents,
-            order=order,
-            priority=dag.remaining_path(order, dependents),
-            optional=frozenset(step.id for step in plan.steps if step.optional),
-        )
+"""What a waiting task is told: run, end without an outcome (it, or something it needs, waits for a human), or this
+outcome as it is."""
 
 
 class Board:
@@ -76,7 +47,7 @@ class Board:
         Args:
             index: The plan.
             outcomes: Outcomes recorded before, by step.
-            specialists: Who does each unfinished step, by step.
+            specialists: Who does each unfinished step that takes a place, by step.
             slots: The places there are.
             stoppable: Whether `stop` may be called; it needs to know the tasks.
         """
@@ -84,40 +55,71 @@ class Board:
         self.outcomes: dict[str, Outcome] = {
             step_id: outcomes[step_id] for step_id in index.order if step_id in outcomes
         }
+        self.expired: dict[str, str] = {}
+        """By group whose time is up: what to say of it."""
         self._specialists = dict(specialists)
         self._slots = slots
-        self._stoppable = stoppable
+        self._admission = Admission()
+        self._groups: dict[str, list[Group]] = {}
+        self._stoppable = stoppable or any(group.fail_fast or group.timeout for group in index.groups)
         self._missing = {
-            step_id: sum(1 for need in index.needs[step_id] if need not in self.outcomes) for step_id in index.order
+            step_id: sum(1 for need in index.awaited(step_id) if need not in self.outcomes) for step_id in index.order
         }
-        self._decided: set[str] = set()
+        self._decided = set(self.outcomes)
         self._verdicts: dict[str, Verdict] = {}
         self._waiters: dict[str, asyncio.Future[Verdict]] = {}
         self._tasks: dict[str, asyncio.Task[object]] = {}
         self._open = {step_id for step_id in index.order if step_id not in self.outcomes}
-        self._active = 0
-        self._stopped: str | None = None
+        self._reasons: dict[str, str] = {}
+        self._stopped = False
+        self._clocks = Clocks(self._expire)
+        self._recording: deque[Outcome] = deque()
+        self._busy_recording = False
+        self._activity = Activity()
+        for group in index.groups:
+            self._join(group)
+        for outcome in list(self.outcomes.values()):
+            self._began(outcome)
         for step_id in index.order:
-            if step_id not in self.outcomes and (ended := self._consider(step_id, None)) is not None:
-                self._record(ended)
+            if step_id not in self.outcomes:
+                self._consider(step_id, None)
+        for outcome in list(self.outcomes.values()):
+            self._fail_fast(outcome)
+        self._record_all()
         self._pump()
 
     async def enter(self, step_id: str) -> Verdict:
         """Wait for a step's turn and say what becomes of it; after "run", `leave` must follow."""
         verdict = self._verdicts.get(step_id)
         if verdict is None:
-            waiter: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
-            self._waiters[step_id] = waiter
-            self._settle()
-            verdict = await waiter
+            verdict = await self._told(step_id)
         if verdict == "run" and self._stoppable:
-            if self.stopped:
+            if step_id in self._reasons:
                 ended = self.cancelled(step_id)
                 self.leave(step_id, ended)
                 return ended
-            if (task := asyncio.current_task()) is not None:
+            if (task := asyncio.current_task()) is not None and self.index.steps[step_id].type != "map":
                 self._tasks[step_id] = task
         return verdict
+
+    async def hold(self, step_id: str) -> Verdict:
+        """Wait, with an interrupt in hand, until nothing else of the superstep can run; "park" means: raise it now."""
+        self._activity.hold(step_id)
+        self._give_back(step_id)
+        for free in self._admission.park(step_id):
+            self._start(free)
+        self._pump()
+        return await self._told(step_id)
+
+    async def sleep(self, step_id: str, seconds: float) -> Verdict:
+        """Wait for a time; "run" when it is over, "park" where the run has to end before because of a human."""
+        self._activity.asleep.add(step_id)
+        handle = asyncio.get_running_loop().call_later(max(seconds, 0.0), self._tell, step_id, "run")
+        try:
+            return await self._told(step_id)
+        finally:
+            handle.cancel()
+            self._activity.asleep.discard(step_id)
 
     async def move(self, step_id: str, specialist: str) -> None:
         """Hand a running step to another specialist, whose place it may have to wait for."""
@@ -131,14 +133,19 @@ class Board:
         if step_id not in self._verdicts:
             waiter: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
             self._waiters[step_id] = waiter
-            await waiter
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                if step_id not in self._verdicts:
+                    self._activity.lose_place(step_id)
+                raise
 
     def leave(self, step_id: str, outcome: Outcome | None) -> None:
         """End a step that was told to run; without an outcome it parks, and whatever needs it parks with it."""
         if self._stoppable:
             self._tasks.pop(step_id, None)
-        self._active -= 1
-        self._slots.release(self._specialists[step_id])
+        if self._activity.end(step_id):
+            self._give_back(step_id)
         if outcome is None:
             self._verdicts[step_id] = "park"
         else:
@@ -146,95 +153,247 @@ class Board:
         self._pump()
         self._settle()
 
-    def stop(self, reason: str) -> None:
-        """Cancel every step that is not done: those running, and those waiting."""
-        self._stopped = reason
+    def multiply(
+        self,
+        step: MapStep,
+        items: Sequence[tuple[Step, ...]],
+        values: Sequence[JsonValue],
+        specialists: Mapping[str, str],
+    ) -> tuple[str, ...]:
+        """Take in the steps of a map's items and return their ids; each is to `enter`, or is given to `adopt`."""
+        group = self.index.multiply(step, items, values)
+        ids = self.index.items[step.id]
+        self._specialists |= specialists
+        self._stoppable = self._stoppable or group.fail_fast or group.timeout is not None
+        self._join(group)
+        for step_id in ids:
+            self._missing[step_id] = sum(1 for need in self.index.awaited(step_id) if need not in self.outcomes)
+        self._activity.multiply(step.id, len(ids))
+        for step_id in ids:
+            self._consider(step_id, None)
+        self._record_all()
+        if (reason := self._reasons.get(step.id)) is not None:
+            self.stop(reason, ids)
+        self._pump()
+        return ids
+
+    def adopt(self, outcome: Outcome) -> None:
+        """Take in the outcome of a step that is not to begin: it was recorded before."""
+        if outcome.step not in self.outcomes and outcome.step in self.index.steps:
+            self._end_unbegun(outcome)
+            self._began(outcome)
+            self._pump()
+            self._settle()
+
+    def stop(self, reason: str, among: Iterable[str] | None = None) -> None:
+        """Cancel steps that are not done: those running, and those waiting.
+
+        Args:
+            reason: Why, for their outcomes.
+            among: Ids; all steps where absent.
+        """
+        ids = list(self.index.steps if among is None else among)
+        if among is None:
+            self._stopped = True
         here = asyncio.current_task()
-        for task in list(self._tasks.values()):
-            if task is not here:
-                task.cancel(reason)
-        for step_id in self.index.order:
-            if step_id not in self.outcomes and step_id not in self._verdicts:
-                if step_id in self._decided:
-                    self._active -= 1
-                self._decided.add(step_id)
-                self.outcomes[step_id] = self.cancelled(step_id)
-                self._tell(step_id, self.outcomes[step_id])
+        # What follows from one that is cancelled is looked at when all are: else what needs it would be blocked first.
+        recording, self._busy_recording = self._busy_recording, True
+        for step_id in ids:
+            ids.extend(self.index.items.get(step_id, ()) if among is not None else ())
+            verdict = self._verdicts.get(step_id)
+            if step_id in self.outcomes or step_id in self._reasons or verdict not in (None, "run"):
+                continue
+            self._reasons[step_id] = reason
+            if step_id in self._activity.held or step_id in self._activity.asleep:
+                self._tell(step_id, self.cancelled(step_id))
+            elif (task := self._tasks.get(step_id)) is not None:
+                if task is not here:
+                    task.cancel(reason)
+            elif verdict is None:
+                self._end_unbegun(self.cancelled(step_id))
+        self._busy_recording = recording
+        self._record_all()
+
+    def halt(self, reason: str) -> None:
+        """Cancel every step that is not at work; those that are go on to their end."""
+        at_work = {*self._tasks, *self._activity.maps} - self._activity.held - self._activity.asleep
+        self.stop(reason, [one for one in self.index.steps if one not in at_work])
+        self._pump()
 
     def close(self, step_id: str) -> bool:
         """Note that a step's task ends with an outcome; True for the last one of the superstep."""
         self._open.discard(step_id)
+        if not self._open:
+            self._clocks.dismiss()
         return not self._open
 
-    @property
-    def stopped(self) -> bool:
-        """Whether `stop` was called."""
-        return self._stopped is not None
+    def stop_at(self, seconds: float, reason: str) -> None:
+        """Stop everything after a time."""
+        self._stoppable = True
+        if seconds <= 0:
+            self.stop(reason)
+            return
+        self._clocks.call_in(seconds, partial(self.stop, reason))
+
+    def is_stopped(self, step_id: str) -> bool:
+        """Whether `stop` reached a step."""
+        return step_id in self._reasons
 
     def cancelled(self, step_id: str) -> Outcome:
         """The outcome of a step that `stop` reached."""
-        error = StepError(code="cancelled", message=self._stopped or "cancelled")
-        return Outcome(step=step_id, status="cancelled", error=error)
+        return cancelled(step_id, self._reasons.get(step_id, "cancelled"))
+
+    def _join(self, group: Group) -> None:
+        """Take in a group's limits."""
+        self._admission.add(group, self.outcomes)
+        if group.fail_fast or group.timeout is not None:
+            watched = group.members if group.timeout is not None else group.heads
+            for step_id in watched:
+                self._groups.setdefault(step_id, []).append(group)
 
     def _record(self, outcome: Outcome) -> None:
-        recorded = deque([outcome])
-        while recorded:
-            outcome = recorded.popleft()
-            self.outcomes[outcome.step] = outcome
-            for after in self.index.dependents[outcome.step]:
-                self._missing[after] -= 1
-                if (ended := self._consider(after, outcome)) is not None:
-                    recorded.append(ended)
+        self._recording.append(outcome)
+        self._record_all()
 
-    def _consider(self, step_id: str, latest: Outcome | None) -> Outcome | None:
-        """Look whether a step's fate is known now; return the outcome of one that ends without running.
+    def _record_all(self) -> None:
+        """Take in what is new, and what follows from it, until nothing does."""
+        if self._busy_recording:
+            return
+        self._busy_recording = True
+        while self._recording:
+            outcome = self._recording.popleft()
+            step_id = outcome.step
+            if step_id in self.outcomes:
+                continue
+            self.outcomes[step_id] = outcome
+            if (parent := self.index.parents.get(step_id)) is not None:
+                self._activity.item_over(parent)
+            self._fail_fast(outcome)
+            for free in self._admission.leave(step_id):
+                self._start(free)
+            for after in self.index.dependents[step_id]:
+                if after in self._missing:
+                    self._missing[after] -= 1
+                    self._consider(after, outcome)
+        self._busy_recording = False
+
+    def _fail_fast(self, outcome: Outcome) -> None:
+        """Stop the groups whose branch has failed with this outcome."""
+        if outcome.status not in ("failed", "blocked") or outcome.step in self.index.optional:
+            return
+        for group in self._groups.get(outcome.step, ()):
+            if group.fail_fast and outcome.step in group.heads and group.id not in self.outcomes:
+                self.stop(f"cancelled because {outcome.step!r} {outcome.status}", group.members)
+
+    def _consider(self, step_id: str, latest: Outcome | None) -> None:
+        """Look whether a step's fate is known now.
 
         Args:
             step_id: The step.
-            latest: What just became known of one of its dependencies; None at the start.
+            latest: What just became known of one of those it waits for; None at the start.
         """
         if step_id in self._decided:
-            return None
-        join = self.index.steps[step_id].join
-        if self._missing[step_id] and latest is not None and (latest.status == "succeeded") != (join == "any_success"):
-            return None  # cannot settle it, and looking at all dependencies each time would be quadratic
+            return
+        step, guards, members = self.index.steps[step_id], self.index.guards.get(step_id, ()), self.index.members
+        if self._missing[step_id] and latest is not None and not any(latest.step == guard for guard, _ in guards):
+            # What cannot settle it: looking at all dependencies each time would be quadratic.
+            if step_id in members or step.join == "all_done":
+                return
+            if (latest.status == "succeeded") != (step.join == "any_success"):
+                return
         needs = self.index.needs[step_id]
-        fate = readiness(join, needs, self.outcomes, self.index.optional)
+        fate = readiness(step.join, needs, self.outcomes, self.index.optional, guards, members.get(step_id, ()))
         if fate == "wait":
-            return None
+            return
         self._decided.add(step_id)
         if fate != "run":
-            ended = _ended(step_id, fate, needs, self.outcomes)
+            ended = unrun(step_id, fate, self.index.awaited(step_id), self.outcomes)
             self._tell(step_id, ended)
-            return ended
-        self._active += 1
-        if self._slots.limited:
-            self._slots.offer(step_id, self._specialists[step_id])
+            self._recording.append(ended)
+            self._record_all()
+            return
+        self._activity.begin()
+        self._start(step_id)
+
+    def _start(self, step_id: str) -> None:
+        """Let a step whose dependencies are done begin, or queue it for a place."""
+        self._activity.queued.discard(step_id)
+        if step_id in self.outcomes or step_id in self._reasons:
+            return
+        if not self._admission.enter(step_id):
+            self._activity.queued.add(step_id)
+            return
+        for group in self._groups.get(step_id, ()):
+            self._clocks.start(group)
+        specialist = self._specialists.get(step_id)
+        if specialist is not None and self._slots.limited:
+            self._slots.offer(step_id, specialist)
         else:
             self._tell(step_id, "run")
-        return None
+
+    def _end_unbegun(self, outcome: Outcome) -> None:
+        """Give an outcome to a step whose task does not work yet, or never will."""
+        step_id = outcome.step
+        if step_id in self._decided:
+            self._activity.end(step_id)
+            if self._verdicts.get(step_id) == "run":
+                self._give_back(step_id)
+        self._decided.add(step_id)
+        self._tell(step_id, outcome)
+        self._record(outcome)
+
+    def _began(self, outcome: Outcome) -> None:
+        """Take in when a recorded step began: the time of its groups counts from the first one, whoever did it."""
+        if outcome.started_at is not None and outcome.status in ("succeeded", "failed"):
+            for group in self._groups.get(outcome.step, ()):
+                if self._clocks.start(group, datetime.fromisoformat(outcome.started_at)):
+                    self._end_time(group)
+
+    def _expire(self, group: Group) -> None:
+        self._end_time(group)
+        self._pump()
+        self._settle()
+
+    def _end_time(self, group: Group) -> None:
+        if not group.members <= self.outcomes.keys():
+            self.expired[group.id] = f"not done after {group.timeout:g} s"
+            self.stop(self.expired[group.id], group.members)
+
+    def _give_back(self, step_id: str) -> None:
+        if (specialist := self._specialists.get(step_id)) is not None:
+            self._slots.release(specialist)
+
+    async def _told(self, step_id: str) -> Verdict:
+        waiter: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        self._waiters[step_id] = waiter
+        self._settle()
+        return await waiter
 
     def _tell(self, step_id: str, verdict: Verdict) -> None:
-        self._verdicts[step_id] = verdict
+        if not self._activity.wake(step_id):
+            self._verdicts[step_id] = verdict
         waiter = self._waiters.pop(step_id, None)
         if waiter is not None and not waiter.done():
             waiter.set_result(verdict)
 
     def _pump(self) -> None:
-        if self._slots.limited and not self.stopped:
+        if self._slots.limited and not self._stopped:
             while (step_id := self._slots.take()) is not None:
-                self._tell(step_id, "run")
+                if step_id in self.outcomes:
+                    self._give_back(step_id)
+                else:
+                    self._tell(step_id, "run")
 
     def _settle(self) -> None:
-        """Park what still waits once nothing runs and nothing can start: it needs something that is parked itself."""
-        if self._active == 0:
+        """Once nothing is at work: park what waits for something that is parked, or for a human, and what sleeps.
+
+        Where all there is sleeps, it sleeps on. Where a human is waited for, the run has to end for the answer.
+        """
+        if self._activity.idle and self._activity.queued and not self._activity.asleep:
+            for free in self._admission.anew():
+                self._start(free)
+            self._pump()
+        if self._activity.idle and (self._activity.held or not self._activity.asleep):
+            self._clocks.dismiss()
             for step_id in list(self._waiters):
                 self._tell(step_id, "park")
-
-
-def _ended(step_id: str, fate: str, needs: tuple[str, ...], outcomes: Mapping[str, Outcome]) -> Outcome:
-    if fate == "skip":
-        return Outcome(step=step_id, status="skipped")
-    culprits = [need for need in needs if need in outcomes and outcomes[need].status not in ("succeeded", "skipped")]
-    message = "needs " + ", ".join(f"{need!r} ({outcomes[need].status})" for need in culprits[:5])
-    return Outcome(step=step_id, status="blocked", error=StepError(code="dependency", message=message))

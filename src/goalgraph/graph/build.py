@@ -18,6 +18,7 @@ from goalgraph.graph.state import PlanInput, PlanOutput, PlanState, StepSend
 from goalgraph.graph.step_node import StepNode
 from goalgraph.models import resolve_model
 from goalgraph.planner.decomposer import Decomposer, PlanRequest
+from goalgraph.planner.library import PlanLibrary
 from goalgraph.planner.model_decomposer import ModelDecomposer
 from goalgraph.planner.plan import Plan
 from goalgraph.planner.validation import PlanPolicy, checked
@@ -27,6 +28,8 @@ from goalgraph.synthesis import SynthesisSpec, as_synthesizer
 __all__ = ["create_plan_agent", "generate_plan"]
 
 _OWN_NODES = ("decompose", "dispatch", "gather", "synthesize", "review", "revise", "escalate", START, END)
+_KINDS = ("condition", "human_approval", "human_input", "map", "parallel", "transform", "wait")
+"""Types of the steps of a flat plan that are no specialist's work."""
 
 
 def create_plan_agent(
@@ -37,6 +40,7 @@ def create_plan_agent(
     synthesis: SynthesisSpec | None = None,
     execution: ExecutionPolicy | None = None,
     limits: Limits | None = None,
+    library: PlanLibrary | None = None,
     checkpointer: BaseCheckpointSaver[Any] | bool | None = None,
     store: BaseStore | None = None,
     cache: BaseCache[Any] | None = None,
@@ -54,6 +58,7 @@ def create_plan_agent(
         synthesis: ``"concatenate"`` (default), ``"last_wins"``, ``"model"``, a callable, or a `Synthesizer`.
         execution: How steps are run.
         limits: Bounds of a run.
+        library: Saved plans, which sub-plans and callers name by alias.
         checkpointer: Where runs are kept, so that they can be resumed; sync and async savers both serve both kinds of
             call.
         store: LangGraph's store, for specialists that use one.
@@ -68,15 +73,18 @@ def create_plan_agent(
     registry = _registry(specialists)
     chat = resolve_model(model) if model is not None else None
     execution = execution or ExecutionPolicy()
-    policy = PlanPolicy(max_steps=(limits or Limits()).max_steps)
+    limits = limits or Limits()
+    policy = PlanPolicy(max_steps=limits.max_steps)
     names = _node_names(registry)
+    nodes = (*names.values(), *_KINDS)
     step_node = StepNode(registry=registry, execution=execution)
     builder: Any = StateGraph(PlanState, input_schema=PlanInput, output_schema=PlanOutput)
     builder.add_node(
-        "decompose", Decompose(decomposer=decomposer or _decomposer(chat), registry=registry, policy=policy)
+        "decompose",
+        Decompose(decomposer=decomposer or _decomposer(chat), registry=registry, policy=policy, library=library),
     )
-    builder.add_node("dispatch", Dispatch(node_names=names), destinations=tuple(names.values()))
-    for node in names.values():
+    builder.add_node("dispatch", Dispatch(node_names=names), destinations=nodes)
+    for node in nodes:
         builder.add_node(node, step_node, input_schema=StepSend, destinations=("gather",))
     builder.add_node("gather", Gather(), destinations=("dispatch", "synthesize"))
     builder.add_node("synthesize", Synthesize(synthesizer=as_synthesizer(synthesis or "concatenate", chat)))
@@ -84,7 +92,7 @@ def create_plan_agent(
     builder.add_edge("decompose", "dispatch")
     builder.add_edge("synthesize", END)
     compiled = builder.compile(checkpointer=checkpointer, store=store, cache=cache, name=name)
-    return PlanAgent(registry=registry, execution=execution, **vars(compiled))
+    return PlanAgent(registry=registry, execution=execution, limits=limits, library=library, **vars(compiled))
 
 
 async def generate_plan(
@@ -138,5 +146,5 @@ def _registry(specialists: Iterable[object] | SpecialistRegistry) -> SpecialistR
 
 def _node_names(registry: SpecialistRegistry) -> dict[str, str]:
     """Node of each specialist: its own name, unless the graph needs that for itself."""
-    taken = {*_OWN_NODES, *PlanState.__annotations__}
+    taken = {*_OWN_NODES, *_KINDS, *PlanState.__annotations__}
     return {card.name: f"{card.name} (specialist)" if card.name in taken else card.name for card in registry.cards}

@@ -1,13 +1,13 @@
 """What a run tells whoever watches it: typed events on the ``custom`` stream."""
 
-from typing import Literal, NotRequired
+from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
 from goalgraph.graph.transitions import RunStatus
 from goalgraph.planner.outcome import Status
 
-__all__ = ["Event", "PlanMade", "RunFinished", "StepFinished", "StepProgress", "StepStarted"]
+__all__ = ["Event", "PlanMade", "RequestMade", "RunFinished", "StepFinished", "StepProgress", "StepStarted"]
 
 
 class PlanMade(TypedDict):
@@ -28,6 +28,7 @@ class StepStarted(TypedDict):
     run: str
     step: str
     specialist: str
+    """Who does it; the type of a step that no specialist does."""
     at: str
     """ISO 8601, UTC."""
 
@@ -40,6 +41,18 @@ class StepProgress(TypedDict):
     step: str
     message: str
     fraction: float | None
+    items: NotRequired[int]
+    """How many items a map has."""
+
+
+class RequestMade(TypedDict):
+    """A step asks a human, or waits for an event; its interrupt follows when nothing else can run."""
+
+    type: Literal["request"]
+    run: str
+    step: str
+    request: dict[str, Any]
+    """What the interrupt will carry."""
 
 
 class StepFinished(TypedDict):
@@ -63,5 +76,5 @@ class RunFinished(TypedDict):
     status: RunStatus
 
 
-Event = PlanMade | StepStarted | StepProgress | StepFinished | RunFinished
+Event = PlanMade | StepStarted | StepProgress | RequestMade | StepFinished | RunFinished
 """Any of them, told apart by ``type``."""

@@ -21,7 +21,7 @@ from tenacity import (
 
 from goalgraph.planner.outcome import Outcome, StepError
 from goalgraph.planner.plan import Retry
-from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json, as_result
+from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json, as_result, fitting
 from goalgraph.specialists.specialist import Specialist, StepContext, StepResult, StepTask
 
 __all__ = ["idempotency_key", "perform"]
@@ -59,7 +59,8 @@ async def perform(
     for place, specialist in enumerate(chain):
         if place:
             await handed_over(specialist)
-        found, tried = await _attempts(specialist, task, context, timeout, retry, attempts)
+        own = replace(task, output_schema=specialist.card.output_schema)
+        found, tried = await _attempts(specialist, own, context, timeout, retry, attempts)
         attempts += tried
         if isinstance(found, StepError):
             failures.append(f"{specialist.card.name} failed: {found.message}")
@@ -152,7 +153,8 @@ async def _attempt(
     result = as_result(returned)
     if result.confidence is not None and not 0 <= result.confidence <= 1:
         raise InvalidOutput(f"a confidence is from 0 to 1, found {result.confidence!r}")
-    return result, as_json(result.output)
+    output = as_json(result.output)
+    return result, fitting(output, task.output_schema) if task.output_schema is not None else output
 
 
 class _TimedOut(Exception):

@@ -1,7 +1,8 @@
 """The nodes around the specialists': thin I/O around the pure decisions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from langchain_core.messages import AIMessage
@@ -10,17 +11,21 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Overwrite, Send
 
+from goalgraph.errors import InvalidPlan
 from goalgraph.graph import events
 from goalgraph.graph.run import run_of
 from goalgraph.graph.scope import scope_of
 from goalgraph.graph.state import PlanState, StepSend
 from goalgraph.graph.transitions import decide, degradations, run_status
 from goalgraph.graph.usage import count_usage
+from goalgraph.planner.compilation import compile_plan
 from goalgraph.planner.decomposer import Decomposer, PlanRequest
+from goalgraph.planner.expansion import expand_plans
 from goalgraph.planner.expressions import ExpressionError, resolve
+from goalgraph.planner.library import PlanLibrary
 from goalgraph.planner.outcome import Outcome, Usage, text_of
 from goalgraph.planner.plan import Plan
-from goalgraph.planner.validation import PlanPolicy, checked
+from goalgraph.planner.validation import PlanPolicy, checked, missing_inputs
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.synthesis import Concatenate, Synthesis, SynthesisRequest, Synthesizer
 
@@ -34,8 +39,9 @@ class Decompose:
     decomposer: Decomposer
     registry: SpecialistRegistry
     policy: PlanPolicy
+    library: PlanLibrary | None
 
-    async def __call__(self, state: PlanState) -> dict[str, Any]:
+    async def __call__(self, state: PlanState, config: RunnableConfig) -> dict[str, Any]:
         """Write the plan, and clear what an earlier goal of the thread has left."""
         meter = count_usage()
         plan, cards = state.get("plan"), self.registry.cards
@@ -44,8 +50,15 @@ class Decompose:
                 goal=state.get("goal", ""), cards=cards, policy=self.policy, inputs=state.get("inputs") or {}
             )
             plan = await self.decomposer.decompose(request)
+        if plan is not run_of(config).checked:
+            if self.library is not None:
+                plan = expand_plans(plan, self.library)
+            checked(plan, self.policy, cards)
+            if problems := missing_inputs(plan, state.get("inputs") or {}):
+                raise InvalidPlan(problems)
         return {
-            "plan": checked(plan, self.policy, cards),
+            "plan": compile_plan(plan, cards),
+            "started_at": datetime.now(UTC).isoformat(),
             "outcomes": Overwrite(value={}),
             "usage": meter.usage,
             "answer": None,
@@ -59,24 +72,34 @@ class Dispatch:
     """Sends every unfinished step to its specialist, all at once; each waits there for its turn."""
 
     node_names: Mapping[str, str]
-    """The node of each specialist, by the specialist's name."""
+    """The node of each specialist, by the specialist's name; other steps have the node of their type's name."""
 
     async def __call__(self, state: PlanState, config: RunnableConfig, runtime: Runtime[Any]) -> Command[str]:
         """Set the board and send the steps, in topological order."""
-        run = run_of(config)
-        work = run.begin(_plan(state), state.get("outcomes") or {}, state.get("goal", ""), state.get("inputs") or {})
+        run, recorded = run_of(config), state.get("outcomes") or {}
+        work = run.begin(
+            _plan(state),
+            recorded,
+            state.get("goal", ""),
+            state.get("inputs") or {},
+            state.get("started_at"),
+        )
         board = work.board
         runtime.stream_writer(
             events.PlanMade(
                 type="plan_made",
                 run=run.id,
                 steps=[step.id for step in board.index.plan.steps],
-                done=[step_id for step_id in board.outcomes if step_id not in work.chains],
+                done=list(board.outcomes),
             )
         )
-        return Command(
-            goto=[Send(self.node_names[chain[0]], StepSend(step=step_id)) for step_id, chain in work.chains.items()]
-        )
+        sends: list[Send] = []
+        for step_id in board.index.order:
+            if step_id not in recorded:
+                chain = work.chains.get(step_id)
+                node = self.node_names[chain[0]] if chain is not None else board.index.steps[step_id].type
+                sends.append(Send(node, StepSend(step=step_id)))
+        return Command(goto=sends)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +123,9 @@ class Synthesize:
         plan, unordered = _plan(state), state.get("outcomes") or {}
         outcomes = {step.id: unordered[step.id] for step in plan.steps if step.id in unordered}
         written = await self._written(plan, outcomes, state)
-        reasons = (*degradations(plan, outcomes), *written.degraded)
+        spent = [outcome.usage for outcome in unordered.values() if outcome.usage.calls]
+        reasons = (*degradations(plan, outcomes), *_unpriced(spent), *written.degraded)
         status = run_status(plan, outcomes, reasons)
-        spent = [outcome.usage for outcome in outcomes.values() if outcome.usage.calls]
         runtime.stream_writer(events.RunFinished(type="run_finished", run=run_of(config).id, status=status))
         return {
             "answer": written.answer,
@@ -133,6 +156,12 @@ class Synthesize:
             plain = await Concatenate().synthesize(request)
             reason = f"the synthesis failed ({type(error).__name__}: {' '.join(str(error).split())}); parts are joined"
             return Synthesis(answer=plain.answer, degraded=(reason, *plain.degraded))
+
+
+def _unpriced(spent: Iterable[Usage]) -> tuple[str, ...]:
+    """Say how much of what a budget should have counted it could not."""
+    calls = sum(usage.unpriced_calls for usage in spent)
+    return (f"the price of {calls} model calls is not known; the budget does not count them",) if calls else ()
 
 
 def _plan(state: PlanState) -> Plan:

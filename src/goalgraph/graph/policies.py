@@ -15,9 +15,13 @@ class Limits:
     max_steps: int = 200
     """A plan with more steps is refused, whoever wrote it."""
 
+    max_items: int = 1_000
+    """A map over more items than this fails."""
+
     def __post_init__(self) -> None:
-        if self.max_steps < 1:
-            raise ValueError(f"Limits.max_steps must be at least 1, found {self.max_steps!r}")
+        for name in ("max_steps", "max_items"):
+            if (found := getattr(self, name)) < 1:
+                raise ValueError(f"Limits.{name} must be at least 1, found {found!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,10 @@
 """One invocation of an agent: what its nodes share in the process and never store."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import get_ident
 from typing import Protocol, cast
 from uuid import uuid4
 
@@ -10,14 +12,16 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import Overwrite, StateSnapshot
 from pydantic import JsonValue
 
-from goalgraph.graph.board import Board, PlanIndex
+from goalgraph.graph.board import Board
+from goalgraph.graph.budget import Budget
+from goalgraph.graph.index import PlanIndex
 from goalgraph.graph.slots import Slots
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.outcome import Outcome
-from goalgraph.planner.plan import Plan
+from goalgraph.planner.plan import BudgetGuardrail, Plan, Step, TimeoutGuardrail
 from goalgraph.specialists.router import route
 
-__all__ = ["Run", "Work", "recorded_outcomes", "run_of"]
+__all__ = ["Doing", "Run", "Work", "recorded_outcomes", "run_of"]
 
 _KEY = "__goalgraph_run"  # keys that begin with two underscores are not stored with checkpoints
 
@@ -26,15 +30,31 @@ class _HasState(Protocol):
     async def aget_state(self, config: RunnableConfig) -> StateSnapshot: ...
 
 
-@dataclass(frozen=True, slots=True)
+Doing = Callable[[str], Awaitable[tuple[Outcome, ...]]]
+"""Does a step, by id, to the end: its outcome, and those of the items of a map."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """A superstep of steps: the board they meet at, and what they all see."""
 
     board: Board
-    chains: Mapping[str, Sequence[str]]
-    """Names of who tries a step, by step."""
+    chains: dict[str, tuple[str, ...]]
+    """Names of who tries a step, by step; for those that a specialist does."""
+    cards: tuple[SpecialistCard, ...]
     goal: str
     inputs: Mapping[str, JsonValue]
+    started_at: datetime
+    """When the run began, in whatever process."""
+    budget: Budget | None
+    doing: dict[str, Doing] = field(default_factory=dict[str, Doing])
+    """Who does the steps of a map's items, by step."""
+
+    def route(self, steps: Iterable[Step]) -> dict[str, str]:
+        """Find who does steps that have come to the plan's; return the first choice of those a specialist does."""
+        found = {step.id: route(step, self.cards) for step in steps if step.type == "agent"}
+        self.chains.update(found)
+        return {step_id: chain[0] for step_id, chain in found.items()}
 
 
 @dataclass(slots=True)
@@ -45,25 +65,56 @@ class Run:
     cards: tuple[SpecialistCard, ...]
     max_concurrency: int | None
     fail_fast: bool = False
+    max_items: int = 1_000
     id: str = field(default_factory=lambda: f"run-{uuid4().hex[:12]}")
     work: Work | None = None
+    checked: Plan | None = None
+    """The caller's plan, which was found valid before the run began."""
     _restored: "asyncio.Task[Work] | None" = None
 
     def into(self, config: RunnableConfig) -> RunnableConfig:
         """Return the config with this run in it, for `run_of`."""
         return {**config, "configurable": {**config.get("configurable", {}), _KEY: self}}
 
-    def begin(self, plan: Plan, outcomes: Mapping[str, Outcome], goal: str, inputs: Mapping[str, JsonValue]) -> Work:
-        """Set the board for all steps of a plan without an outcome."""
+    def begin(
+        self,
+        plan: Plan,
+        outcomes: Mapping[str, Outcome],
+        goal: str,
+        inputs: Mapping[str, JsonValue],
+        started_at: str | None,
+    ) -> Work:
+        """Set the board for all steps of a flat plan without an outcome."""
         index = PlanIndex.of(plan)
         chains = {
-            step_id: route(index.steps[step_id], self.cards) for step_id in index.order if step_id not in outcomes
+            step_id: route(step, self.cards)
+            for step_id, step in index.steps.items()
+            if step.type == "agent" and step_id not in outcomes
         }
         each = {card.name: card.max_concurrency for card in self.cards if card.max_concurrency is not None}
-        slots = Slots(self.max_concurrency, each, index.priority)
-        first = {step_id: chain[0] for step_id, chain in chains.items()}
+        total = 1 if plan.coordinator.strategy == "sequential" else self.max_concurrency
+        board = Board(
+            index,
+            outcomes,
+            {step_id: chain[0] for step_id, chain in chains.items()},
+            Slots(total, each, index.priority),
+            stoppable=self.fail_fast or bool(plan.coordinator.guardrails),
+        )
+        began = datetime.fromisoformat(started_at) if started_at else datetime.now(UTC)
+        budgets = [one.max_cost_usd for one in plan.coordinator.guardrails if isinstance(one, BudgetGuardrail)]
+        spent = [outcome.usage for outcome in outcomes.values()]
+        limits = [one.max_seconds for one in plan.coordinator.guardrails if isinstance(one, TimeoutGuardrail)]
+        if limits:
+            left = min(limits) - (datetime.now(UTC) - began).total_seconds()
+            board.stop_at(left, f"the plan's time limit of {min(limits):g} s is over")
         self.work = Work(
-            Board(index, outcomes, first, slots, stoppable=self.fail_fast), chains, goal, {**plan.inputs, **inputs}
+            board=board,
+            chains=chains,
+            cards=self.cards,
+            goal=goal,
+            inputs={**plan.inputs, **inputs},
+            started_at=began,
+            budget=Budget(min(budgets), spent, _from_any_thread(board.halt)) if budgets else None,
         )
         return self.work
 
@@ -89,7 +140,21 @@ class Run:
             recorded_outcomes(snapshot),
             cast("str", values.get("goal") or ""),
             cast("dict[str, JsonValue]", values.get("inputs") or {}),
+            cast("str | None", values.get("started_at")),
         )
+
+
+def _from_any_thread(call: Callable[[str], None]) -> Callable[[str], None]:
+    """Let code in other threads call something that belongs to this one's event loop."""
+    loop, home = asyncio.get_running_loop(), get_ident()
+
+    def called(reason: str) -> None:
+        if get_ident() == home:
+            call(reason)
+        else:
+            loop.call_soon_threadsafe(call, reason)
+
+    return called
 
 
 def recorded_outcomes(snapshot: StateSnapshot) -> dict[str, Outcome]:

@@ -10,9 +10,20 @@ from goalgraph.planner.outcome import Outcome
 __all__ = ["scope_of"]
 
 
-def scope_of(inputs: Mapping[str, JsonValue], outcomes: Mapping[str, Outcome]) -> dict[str, object]:
-    """Return ``input``, ``steps`` and ``now()`` for the expression language."""
+def scope_of(
+    inputs: Mapping[str, JsonValue],
+    outcomes: Mapping[str, Outcome],
+    bindings: Mapping[str, JsonValue] | None = None,
+) -> dict[str, object]:
+    """Return ``input``, ``steps`` and ``now()`` for the expression language.
+
+    Args:
+        inputs: Of the run.
+        outcomes: Of the steps that expressions may name.
+        bindings: What a map calls its item, and ``index``.
+    """
     return {
+        **(bindings or {}),
         "input": dict(inputs),
         "steps": {
             step_id: {

@@ -46,6 +46,7 @@ class PlanOutput(TypedDict, total=False):
     degraded: list[str]
     """What is missing or weak, in words; empty where nothing is."""
     plan: Plan
+    """As it was run: flat, with qualified ids."""
     outcomes: Outcomes
     usage: Usage
     messages: Annotated[list[AnyMessage], add_messages]
@@ -58,6 +59,8 @@ class PlanState(TypedDict, total=False):
     messages: Annotated[list[AnyMessage], add_messages]
     plan: Plan | None
     inputs: dict[str, JsonValue]
+    started_at: str
+    """ISO 8601, UTC: when the plan was made."""
     outcomes: Outcomes
     answer: str | None
     status: RunStatus | None

@@ -1,29 +1,35 @@
-"""The node of every specialist: waits for a step's turn, has the step done, records its outcome."""
+"""The node of every specialist and every kind of step: waits for a step's turn, has it done, records its outcome."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, Literal, assert_never, cast
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.config import get_config
 from langgraph.errors import GraphBubbleUp, GraphInterrupt
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 from pydantic import JsonValue
 
 from goalgraph.graph import events
-from goalgraph.graph.board import Board
+from goalgraph.graph.asking import approved, filled_in
 from goalgraph.graph.execution import idempotency_key, perform
+from goalgraph.graph.gathering import gathered
+from goalgraph.graph.mapping import mapped
 from goalgraph.graph.policies import ExecutionPolicy
 from goalgraph.graph.run import Run, Work, run_of
-from goalgraph.graph.scope import scope_of
 from goalgraph.graph.state import StepSend
+from goalgraph.graph.turn import Turn
 from goalgraph.graph.usage import count_usage
-from goalgraph.planner.expressions import ExpressionError, evaluate, is_template, resolve
-from goalgraph.planner.outcome import Outcome, StepError
-from goalgraph.planner.plan import Step
+from goalgraph.graph.waiting import waited
+from goalgraph.planner.expressions import ExpressionError, is_template
+from goalgraph.planner.outcome import Outcome
+from goalgraph.planner.plan import AgentStep
+from goalgraph.planner.wording import task_of
 from goalgraph.specialists.registry import SpecialistRegistry
+from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json
 from goalgraph.specialists.specialist import Specialist, StepContext, StepTask
 
 __all__ = ["StepNode"]
@@ -33,7 +39,7 @@ StepEnd = dict[str, Any] | Command[Literal["gather"]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepNode:
-    """Serves as every specialist's node.
+    """Serves as every step's node.
 
     Nodes are callable objects because LangGraph takes plain functions apart to look for subgraphs, for half the time of
     building an agent.
@@ -43,55 +49,114 @@ class StepNode:
     execution: ExecutionPolicy
 
     async def __call__(self, state: StepSend, config: RunnableConfig, runtime: Runtime[Any]) -> StepEnd:
-        """Wait for the step's turn, do it, and end with its outcome."""
+        """Wait for the step's turn, do it, and end with its outcome.
+
+        The update is written once: the last step of a superstep leads on to `gather` itself, where a static edge from
+        every task would be a second write, which LangGraph's handling of pending writes, quadratic in their number,
+        makes dear.
+        """
         run = run_of(config)
         work = run.work or await run.resumed(config)
-        step_id, board = state["step"], work.board
+        found = await self._done(state["step"], work, run, runtime)
+        update = {"outcomes": {outcome.step: outcome for outcome in found}}
+        return Command(update=update, goto="gather") if work.board.close(state["step"]) else update
+
+    async def _done(self, step_id: str, work: Work, run: Run, runtime: Runtime[Any]) -> tuple[Outcome, ...]:
+        """Take a step to its end; the outcome is the first, those of a map's items follow.
+
+        Raises:
+            GraphInterrupt: It, or something it needs, waits for a human.
+        """
+        board = work.board
         verdict = await board.enter(step_id)
         if verdict == "park":
             raise GraphInterrupt(())
         if isinstance(verdict, Outcome):
-            return _ended(board, verdict, run, runtime)
+            return (_told(verdict, run, runtime),)
         try:
-            outcome = await self._outcome(work, board.index.steps[step_id], run, config, runtime)
-        except GraphBubbleUp:
-            board.leave(step_id, None)
-            raise
-        except BaseException:
-            if not board.stopped:
+            found = await self._turn(step_id, work, run, runtime)
+        except BaseException as error:
+            if isinstance(error, GraphInterrupt) and any(error.args):
+                held = await board.hold(step_id)
+                if isinstance(held, Outcome):
+                    found = (held,)
+                else:
+                    board.leave(step_id, None)
+                    raise
+            elif isinstance(error, GraphBubbleUp):
+                board.leave(step_id, None)
                 raise
-            outcome = board.cancelled(step_id)
+            elif not board.is_stopped(step_id):
+                raise
+            else:
+                found = (board.cancelled(step_id),)
+        outcome = found[0]
         board.leave(step_id, outcome)
         if outcome.status == "failed" and self.execution.on_failure == "fail_fast":
             board.stop(f"cancelled because step {step_id!r} failed")
-        return _ended(board, outcome, run, runtime)
+        _told(outcome, run, runtime)
+        return found
 
-    async def _outcome(
-        self, work: Work, step: Step, run: Run, config: RunnableConfig, runtime: Runtime[Any]
-    ) -> Outcome:
+    async def _turn(self, step_id: str, work: Work, run: Run, runtime: Runtime[Any]) -> tuple[Outcome, ...]:
         """Do a step whose turn has come."""
-        started_at = datetime.now(UTC).isoformat()
-        board, chain = work.board, work.chains[step.id]
-        runtime.stream_writer(
-            events.StepStarted(type="step_started", run=run.id, step=step.id, specialist=chain[0], at=started_at)
+        step = work.board.index.steps[step_id]
+        turn = Turn(
+            step=step,
+            run=run,
+            work=work,
+            config=get_config(),
+            runtime=runtime,
+            started_at=datetime.now(UTC).isoformat(),
         )
-        arguments: dict[str, JsonValue] = step.input
-        if step.when is not None or (step.input and is_template(step.input)):
-            scope = scope_of(work.inputs, board.outcomes)
-            try:
-                if step.when is not None and not evaluate(step.when, scope):
-                    return Outcome(step=step.id, status="skipped", started_at=started_at)
-                arguments = cast("dict[str, JsonValue]", resolve(step.input, scope))
-            except ExpressionError as error:
-                return Outcome(
-                    step=step.id,
-                    status="failed",
-                    error=StepError(code="invalid_input", message=str(error)),
-                    started_at=started_at,
-                )
-        instruction = _instruction(step)
-        meter = count_usage()
-        thread = str(config.get("configurable", {}).get("thread_id") or run.id)
+        doer = work.chains[step_id][0] if step.type == "agent" else step.type
+        turn.tell(
+            events.StepStarted(type="step_started", run=run.id, step=step_id, specialist=doer, at=turn.started_at)
+        )
+        try:
+            if step.when is not None and not turn.holds(step.when):
+                return (turn.ended("skipped"),)
+            if step.type == "map":
+                return await mapped(turn, step, partial(self._done, work=work, run=run, runtime=runtime))
+            return (await self._outcome(turn),)
+        except ExpressionError as error:
+            return (turn.failed("invalid_input", f"{error}{_missing(turn)}"),)
+        except (InvalidOutput, OutputTooLarge) as error:
+            return (turn.failed("invalid_output", str(error)),)
+
+    async def _outcome(self, turn: Turn) -> Outcome:
+        step = turn.step
+        if step.type == "agent":
+            return await self._worked(turn, step)
+        if step.type == "transform":
+            return turn.ended("succeeded", output=as_json(turn.resolve(step.output)))
+        if step.type == "condition":
+            return turn.ended("succeeded", output=turn.holds(step.test))
+        if step.type == "parallel":
+            board = turn.board
+            whole = gathered(step, board.outcomes, board.index.optional, board.expired.get(step.id))
+            if step.output is not None and whole.status == "succeeded":
+                whole = whole.model_copy(update={"output": as_json(turn.resolve(step.output))})
+            return turn.timed(whole)
+        if step.type == "human_approval":
+            return approved(turn, step)
+        if step.type == "human_input":
+            return filled_in(turn, step)
+        if step.type == "wait":
+            return await waited(turn, step)
+        if step.type == "map" or step.type == "sub_plan":
+            raise AssertionError(f"{step.type} is no step of a flat plan's superstep")
+        assert_never(step)
+
+    async def _worked(self, turn: Turn, step: AgentStep) -> Outcome:
+        """Have a specialist do a step."""
+        work, board = turn.work, turn.board
+        chain = [self.registry.get(name) for name in work.chains[step.id]]
+        arguments = step.input
+        if step.input and is_template(step.input):
+            arguments = cast("dict[str, JsonValue]", turn.resolve(step.input))
+        instruction = _instruction(turn, step)
+        meter = count_usage(work.budget)
+        thread = str(turn.config.get("configurable", {}).get("thread_id") or turn.run.id)
         outcome = await perform(
             StepTask(step=step.id, instruction=instruction, input=arguments),
             StepContext(
@@ -100,10 +165,10 @@ class StepNode:
                     need: board.outcomes[need] for need in board.index.needs[step.id] if need in board.outcomes
                 },
                 idempotency_key=idempotency_key(thread, step.id, instruction, arguments),
-                report=partial(_tell_progress, runtime, run, step.id),
+                report=partial(_tell_progress, turn),
             ),
-            [self.registry.get(name) for name in chain],
-            started_at=started_at,
+            chain,
+            started_at=turn.started_at,
             timeout=step.timeout if step.timeout is not None else self.execution.step_timeout,
             retry=step.retry if step.retry is not None else self.execution.retry,
             handed_over=partial(_hand_over, board.move, step.id),
@@ -111,12 +176,8 @@ class StepNode:
         return outcome.model_copy(update={"usage": meter.usage}) if meter.calls else outcome
 
 
-def _ended(board: Board, outcome: Outcome, run: Run, runtime: Runtime[Any]) -> StepEnd:
-    """Record an outcome; the superstep's last one also leads on to gather.
-
-    An edge from every specialist to gather would do the same with a second write for each step, which LangGraph's
-    handling of pending writes, quadratic in their number, makes dear.
-    """
+def _told(outcome: Outcome, run: Run, runtime: Runtime[Any]) -> Outcome:
+    """Say that a step is over."""
     event = events.StepFinished(
         type="step_finished",
         run=run.id,
@@ -129,19 +190,30 @@ def _ended(board: Board, outcome: Outcome, run: Run, runtime: Runtime[Any]) -> S
     if outcome.error is not None:
         event["error"] = outcome.error.message
     runtime.stream_writer(event)
-    update = {"outcomes": {outcome.step: outcome}}
-    return Command(update=update, goto="gather") if board.close(outcome.step) else update
+    return outcome
+
+
+def _missing(turn: Turn) -> str:
+    """Say which of the steps that a step names have no output to name."""
+    outcomes = turn.board.outcomes
+    gone = [
+        f"{need!r} {outcomes[need].status}"
+        for need in turn.board.index.awaited(turn.step.id)
+        if need in outcomes and outcomes[need].status != "succeeded"
+    ]
+    return f" ({', '.join(gone[:5])})" if gone else ""
 
 
 async def _hand_over(move: Callable[[str, str], Awaitable[None]], step_id: str, to: Specialist) -> None:
     await move(step_id, to.card.name)
 
 
-def _instruction(step: Step) -> str:
+def _instruction(turn: Turn, step: AgentStep) -> str:
+    task = turn.text(step.task) if step.task is not None else task_of(step)
     if not step.constraints:
-        return step.task
-    return step.task + "\n\nConstraints:\n" + "\n".join(f"- {constraint}" for constraint in step.constraints)
+        return task
+    return task + "\n\nConstraints:\n" + "\n".join(f"- {constraint}" for constraint in step.constraints)
 
 
-def _tell_progress(runtime: Runtime[Any], run: Run, step_id: str, said: Mapping[str, JsonValue]) -> None:
-    runtime.stream_writer({"type": "step_progress", "run": run.id, "step": step_id, **said})
+def _tell_progress(turn: Turn, said: Mapping[str, JsonValue]) -> None:
+    turn.tell({"type": "step_progress", "run": turn.run.id, "step": turn.step.id, **said})

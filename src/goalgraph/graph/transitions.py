@@ -19,7 +19,12 @@ RunStatus = Literal["complete", "degraded", "failed", "halted"]
 
 
 def readiness(
-    join: Join, needs: Collection[str], outcomes: Mapping[str, Outcome], optional: Collection[str]
+    join: Join,
+    needs: Collection[str],
+    outcomes: Mapping[str, Outcome],
+    optional: Collection[str],
+    guards: Collection[tuple[str, bool]] = (),
+    members: Collection[str] = (),
 ) -> Readiness:
     """Decide what becomes of a step.
 
@@ -28,7 +33,14 @@ def readiness(
         needs: Ids it waits for.
         outcomes: What is known so far.
         optional: Ids of the plan's optional steps; their failure stops nobody.
+        guards: Conditions whose branch the step is in, each with the value that takes it. A branch that is not taken
+            is skipped, whatever else becomes of the step's dependencies.
+        members: Ids that must be over, in whatever way.
     """
+    if guards and (fate := _guarded(guards, outcomes)) != "run":
+        return fate
+    if any(member not in outcomes for member in members):
+        return "wait"
     known = [outcomes[need] for need in needs if need in outcomes]
     missing = len(needs) - len(known)
     passed = sum(1 for outcome in known if outcome.status == "succeeded" or _excused(outcome, optional))
@@ -57,9 +69,10 @@ def run_status(plan: Plan, outcomes: Mapping[str, Outcome], degraded: Collection
 
     ``complete``: all that was to be done was done. ``degraded``: something is missing or weak, and ``degraded`` says
     what.
-    ``failed``: no step succeeded.
+    ``failed``: no step succeeded; conditions, waits and approvals count only where there are no others.
     """
-    states = [outcomes[step.id].status for step in plan.steps if step.id in outcomes]
+    work = [step for step in plan.steps if step.type not in ("condition", "wait", "human_approval")]
+    states = [outcomes[step.id].status for step in work or plan.steps if step.id in outcomes]
     if "succeeded" not in states and any(state != "skipped" for state in states):
         return "failed"
     return "degraded" if degraded else "complete"
@@ -76,18 +89,29 @@ def degradations(plan: Plan, outcomes: Mapping[str, Outcome]) -> tuple[str, ...]
             because = f": {outcome.error.message}" if outcome.error else ""
             reasons.append(f"step {step.id!r} {outcome.status}{because}")
         else:
+            least = step.min_confidence if step.type == "agent" else None
             if (
-                step.min_confidence is not None
+                least is not None
                 and outcome.status == "succeeded"
                 and outcome.confidence is not None
-                and outcome.confidence < step.min_confidence
+                and outcome.confidence < least
             ):
-                reasons.append(
-                    f"step {step.id!r} has confidence {outcome.confidence:g}, "
-                    f"below the {step.min_confidence:g} asked for"
-                )
+                reasons.append(f"step {step.id!r} has confidence {outcome.confidence:g}, below the {least:g} asked for")
             reasons.extend(f"step {step.id!r}: {reason}" for reason in outcome.degraded)
     return tuple(reasons)
+
+
+def _guarded(guards: Collection[tuple[str, bool]], outcomes: Mapping[str, Outcome]) -> Readiness:
+    found = [(outcomes.get(condition), value) for condition, value in guards]
+    states = {outcome.status if outcome is not None else None for outcome, _ in found}
+    for outcome, value in found:
+        if outcome is not None and outcome.status == "succeeded" and bool(outcome.output) != value:
+            return "skip"
+    if None in states:
+        return "wait"
+    if states - {"succeeded", "skipped"}:
+        return "block"
+    return "skip" if "skipped" in states else "run"
 
 
 def _excused(outcome: Outcome, optional: Collection[str]) -> bool:

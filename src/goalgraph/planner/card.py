@@ -1,6 +1,6 @@
 """What the planner knows of a specialist, without knowing the specialist."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 __all__ = ["SpecialistCard"]
 
@@ -17,3 +17,5 @@ class SpecialistCard(BaseModel):
     """Short terms such as ``"research"``; a step may require them instead of naming a specialist."""
     max_concurrency: int | None = None
     """Steps of one run it works on at the same time; None: no limit of its own."""
+    output_schema: dict[str, JsonValue] | None = None
+    """JSON Schema of its output: the fields that plans name are checked before they run, outputs when they come."""

@@ -1,20 +1,80 @@
-"""Functions over the graph of a plan's steps; pure, and linear in steps and dependencies."""
+"""Functions over the graph of a flat plan's steps; pure, and linear in steps and dependencies."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from goalgraph.planner.expressions import condition, references
-from goalgraph.planner.plan import Plan, Step
+from goalgraph.planner.fields import expression_fields
+from goalgraph.planner.naming import Names, ids_of, inner_steps, template
+from goalgraph.planner.plan import ConditionStep, MapStep, ParallelStep, Plan, Step
 
-__all__ = ["find_cycle", "layers", "needs", "order", "remaining_path", "sinks"]
+__all__ = [
+    "branch_names",
+    "find_cycle",
+    "graph",
+    "layers",
+    "needs",
+    "order",
+    "remaining_path",
+    "sinks",
+]
 
 
 def needs(step: Step) -> frozenset[str]:
-    """Ids of all steps this one waits for: written in ``depends_on``, or named by its expressions."""
-    if not step.input and step.when is None:
-        return frozenset(step.depends_on)
-    asked = condition(step.when).steps if step.when is not None else frozenset[str]()
-    return frozenset(step.depends_on) | references(step.input).steps | asked
+    """Ids of all steps that a step of a flat plan waits for: written in ``depends_on``, or named by its expressions.
+
+    Conditions that the step is a branch of, and branches of a parallel step, are known to the plan: see `graph`.
+    """
+    if step.type == "agent" and not step.input and step.when is None and "{{" not in (step.task or ""):
+        return frozenset(step.depends_on)  # most steps of large plans
+    found = set(step.depends_on)
+    for field in expression_fields(step):
+        found |= field.references().steps
+    if step.type == "map":
+        found |= {str(way[0]) for way in _ways_outside(step)}
+    return frozenset(found)
+
+
+def graph(plan: Plan) -> dict[str, frozenset[str]]:
+    """Each step of a flat plan with all that it waits for, branches and conditions included, in plan order."""
+    found = {step.id: needs(step) for step in plan.steps}
+    for step in plan.steps:
+        if step.type == "parallel":
+            found[step.id] |= frozenset(branch_names(step))
+        elif step.type == "condition":
+            for name in branch_names(step):
+                if name in found:
+                    found[name] |= {step.id}
+    return found
+
+
+def branch_names(step: ConditionStep | ParallelStep) -> Iterator[str]:
+    """Ids that a step names as its branches; steps that stand in it are not among them."""
+    listed = (*step.then, *step.otherwise) if step.type == "condition" else step.branches
+    for branch in listed:
+        for one in branch if isinstance(branch, tuple) else (branch,):
+            if isinstance(one, str):
+                yield one
+
+
+def _ways_outside(step: MapStep) -> set[tuple[str | int, ...]]:
+    """Ways into steps outside of a map that the step it repeats names, the name of the step first."""
+    whole = template(step, "*")
+    names = Names("", frozenset(ids_of((whole,))))
+    found: set[tuple[str | int, ...]] = set()
+    left: list[tuple[Step, str]] = [(whole, "")]
+    while left:
+        inner, prefix = left.pop()
+        ways: set[tuple[str | int, ...]] = {(need,) for need in inner.depends_on}
+        for field in expression_fields(inner):
+            ways |= field.references().paths
+        if inner.type == "condition" or inner.type == "parallel":
+            ways |= {(name,) for name in branch_names(inner)}
+        elif inner.type == "map":
+            ways |= _ways_outside(inner)
+        found |= {way for way in ways if not names.has(way, prefix)}
+        inside = f"{prefix}{inner.id}."
+        left += [(one, inside) for one in inner_steps(inner)]
+    return found
 
 
 def find_cycle(graph: Mapping[str, Collection[str]]) -> tuple[str, ...]:
@@ -35,7 +95,7 @@ def find_cycle(graph: Mapping[str, Collection[str]]) -> tuple[str, ...]:
 
 def layers(plan: Plan) -> tuple[tuple[str, ...], ...]:
     """Group the step ids of a valid plan by depth, in plan order: a step stands one below the deepest step it needs."""
-    depth = _depths({step.id: needs(step) for step in plan.steps})
+    depth = _depths(graph(plan))
     found: list[list[str]] = [[] for _ in range(1 + max(depth.values(), default=-1))]
     for step in plan.steps:
         found[depth[step.id]].append(step.id)
@@ -72,7 +132,7 @@ def _depths(graph: Mapping[str, Collection[str]]) -> dict[str, int]:
 
 def sinks(plan: Plan) -> tuple[str, ...]:
     """Ids of the steps nothing waits for, in plan order: the plan's results."""
-    awaited = {need for step in plan.steps for need in needs(step)}
+    awaited = {need for needed in graph(plan).values() for need in needed}
     return tuple(step.id for step in plan.steps if step.id not in awaited)
 
 

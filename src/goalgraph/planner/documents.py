@@ -1,59 +1,74 @@
 """Plans as YAML and JSON documents."""
 
-import io
 import json
-from collections.abc import Mapping, Sequence
-from itertools import chain
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path as FilePath
+from typing import cast
 
 from pydantic import ValidationError
-from pydantic_core import to_jsonable_python
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.reader import ReaderError
-from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from goalgraph.errors import InvalidPlan, PlanProblem
+from goalgraph.planner.faults import MAX_FAULTS, Fault, Path, Refused, found_text
+from goalgraph.planner.files import text_of_file
+from goalgraph.planner.form_errors import faults_of, odd_values
+from goalgraph.planner.forms import canonical
+from goalgraph.planner.json_reader import json_data, looks_like_json
+from goalgraph.planner.limits import MAX_BYTES
+from goalgraph.planner.outline import described, field_path, outline
+from goalgraph.planner.places import locate
+from goalgraph.planner.plain_data import plain
 from goalgraph.planner.plan import Plan
+from goalgraph.planner.yaml_reader import yaml_data
+from goalgraph.planner.yaml_writer import written
 
-__all__ = ["dump_plan", "load_plan", "parse_plan"]
-
-MAX_BYTES = 8_000_000
-"""Largest document that is read."""
-
-_MAX_DEPTH = 100
-_MAX_REPEATED = 1_000_000
-"""Characters by which aliases may make a document larger than its text."""
+__all__ = ["PlanDocument", "dump_plan", "load_plan", "parse_document", "parse_plan", "read_document"]
 
 
-def load_plan(source: Plan | Mapping[str, object] | str | Path) -> Plan:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanDocument:
+    """A plan, and the text it was read from."""
+
+    plan: Plan
+    source: str
+    """What messages call it, such as the path of its file."""
+    text: str | None = None
+    """None for a plan that was given as data."""
+
+    def located(self, problems: Iterable[PlanProblem]) -> tuple[PlanProblem, ...]:
+        """Return the same problems with line and column: of the field, else of the step, else of what it stands in."""
+        found = tuple(problems)
+        if self.text is None or all(problem.line is not None for problem in found):
+            return found
+        loaded = _json_of(self.text)
+        data, _ = _mapping(self.text, loaded)
+        steps: dict[str, list[Path]] = {}
+        for name, path in outline(data):
+            steps.setdefault(name, []).append(path)
+        seen: dict[str, int] = {}
+        paths: list[Path] = []
+        for problem in found:
+            turn = 0
+            if problem.step is not None and problem.code.startswith("duplicate"):
+                turn = seen[problem.step] = seen.get(problem.step, 0) + 1
+            paths.append(_path_of(problem, data, steps, turn))
+        places = locate(self.text, paths, is_json=loaded is not None)
+        return tuple(
+            replace(problem, line=places[path][0], column=places[path][1])
+            if problem.line is None and path in places
+            else problem
+            for problem, path in zip(found, paths, strict=True)
+        )
+
+
+def load_plan(source: Plan | Mapping[str, object] | str | FilePath) -> Plan:
     """Return the plan that a caller gave: as it is, as a mapping, or as a path of a YAML or JSON file.
 
     Raises:
         InvalidPlan: The document cannot be read, or does not have the form of a plan; all problems at once.
     """
-    if isinstance(source, Plan):
-        return source
-    if isinstance(source, Mapping):
-        return _built(source, "the plan")
-    path = Path(source)
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise _unreadable(f"{path} has more than {MAX_BYTES} bytes", "split the plan")
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _unreadable(f"{path} is not UTF-8 text", "save it as UTF-8") from error
-    except InvalidPlan:
-        raise
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise _unreadable(
-            f"cannot read {str(path)[:300]!r}: {reason}", "give the path of a YAML or JSON file"
-        ) from error
-    return parse_plan(text, source=str(path))
+    return source if isinstance(source, Plan) else read_document(source).plan
 
 
 def parse_plan(text: str, *, source: str = "the plan") -> Plan:
@@ -62,151 +77,182 @@ def parse_plan(text: str, *, source: str = "the plan") -> Plan:
     Raises:
         InvalidPlan: See `load_plan`.
     """
-    loaded = _json(text)
-    if loaded is None:
-        loaded = _yaml(text, source)
-    if not isinstance(loaded, Mapping):
-        raise _unreadable(
-            f"{source} holds a {type(loaded).__name__}, not a mapping with steps",
-            "begin it with 'steps:'",
-            code="not_a_plan",
-        )
-    return _built(cast("Mapping[str, object]", loaded), source)
+    return parse_document(text, source=source).plan
 
 
-def _json(text: str) -> object:
-    """Read JSON; None where it is something else, or where YAML's reader says better what is wrong."""
-    if not text.lstrip().startswith("{"):
-        return None
+def read_document(source: Mapping[str, object] | str | FilePath) -> PlanDocument:
+    """Read a plan from a mapping, or from a YAML or JSON file, so that problems found later can be located in it.
+
+    Raises:
+        InvalidPlan: See `load_plan`.
+    """
+    if not isinstance(source, Mapping):
+        path = FilePath(source)
+        try:
+            text = text_of_file(path)
+        except Refused as refused:
+            raise InvalidPlan(map(_problem, refused.faults), source=repr(str(path)[:300])) from refused.__cause__
+        return parse_document(text, source=str(path))
     try:
-        found: object = json.loads(text, object_pairs_hook=_unique, parse_constant=_refused)
-    except (ValueError, TypeError, RecursionError):
-        return None
-    return found
+        data = plain(source)
+    except Refused as refused:
+        raise InvalidPlan(_problems(refused.faults, {}, None), source="the plan") from refused.__cause__
+    return PlanDocument(plan=_built(data, (), None, "the plan"), source="the plan")
 
 
-def _unique(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key stands there twice")
-    return found
+def parse_document(text: str, *, source: str = "the plan") -> PlanDocument:
+    """Read a plan from text, so that problems found later can be located in it.
 
+    Args:
+        text: YAML or JSON.
+        source: What messages call it.
 
-def _refused(constant: str) -> object:
-    raise ValueError(f"{constant} is no JSON")
-
-
-def _yaml(text: str, source: str) -> object:
-    yaml: Any = YAML(typ="safe", pure=True)
-    yaml.max_depth = _MAX_DEPTH
+    Raises:
+        InvalidPlan: See `load_plan`.
+    """
+    text = text.removeprefix("\ufeff")
+    within = _Text(text, False)
     try:
-        yaml.composer.warn_double_anchors = False
-        node: Any = yaml.compose(text)
-        loaded: object = None
-        if node is not None:
-            _measure(node, len(text))
-            loaded = yaml.constructor.construct_document(node)
-    except MarkedYAMLError as error:
-        found: Any = error
-        mark = found.problem_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
-        problem = str(found.problem or "not YAML").partition(", if necessary")[0]
-        raise _unreadable(f"{where}{problem}", f"correct {source}", code="bad_syntax") from error
-    except ReaderError as error:
-        at: int = vars(error)["position"]
-        raise _unreadable(
-            f"line {text.count(chr(10), 0, at) + 1}, column {at - text.rfind(chr(10), 0, at)}: "
-            f"a character that YAML does not allow, {text[at]!r}",
-            f"correct {source}",
-            code="bad_syntax",
-        ) from error
-    except (YAMLError, RecursionError, ValueError, TypeError) as error:
-        raise _unreadable(
-            f"{source} is not YAML: {str(error).partition(chr(10))[0][:200]}", f"correct {source}", code="bad_syntax"
-        ) from error
-    return loaded
+        loaded = _json_of(text)
+        within = _Text(text, loaded is not None)
+        data, faults = _mapping(text, loaded)
+    except Refused as refused:
+        raise InvalidPlan(_problems(refused.faults, {}, within), source=source) from refused.__cause__
+    return PlanDocument(plan=_built(data, faults, within, source), source=source, text=text)
 
 
 def dump_plan(plan: Plan) -> str:
-    """Write a plan as YAML; fields at their defaults are left out."""
-    yaml: Any = YAML()
-    yaml.width = 120
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    data = cast("dict[str, Any]", _quoted(plan.model_dump(mode="json", exclude_defaults=True)))
-    data["steps"] = [{"id": step["id"], **step} for step in data.get("steps", [])]
-    stream = io.StringIO()
-    yaml.dump(data, stream)
-    return stream.getvalue()
-
-
-def _quoted(value: object) -> object:
-    """Mark the texts that only double quotes keep: in others, the writer leaves NEL as it is, and a reader folds it."""
-    if isinstance(value, str):
-        return DoubleQuotedScalarString(value) if "\x85" in value else value
-    if isinstance(value, dict):
-        return {_quoted(key): _quoted(item) for key, item in cast("dict[str, object]", value).items()}
-    return [_quoted(item) for item in cast("list[object]", value)] if isinstance(value, list) else value
-
-
-def _built(data: Mapping[str, object], source: str) -> Plan:
-    try:
-        return Plan.model_validate_json(json.dumps(data, default=to_jsonable_python), strict=False)
-    except ValidationError as error:
-        steps = data.get("steps")
-        raise InvalidPlan((_problem(found, steps) for found in error.errors()), source=source) from error
-    except (TypeError, ValueError, RecursionError) as error:
-        raise _unreadable(
-            f"{source} cannot be read as plain data: {error}", "use text, numbers, lists, mappings"
-        ) from error
-
-
-def _measure(document: Any, written: int) -> None:
-    """Refuse what aliases make far larger than it is written, or endless, before anything is built of it.
+    """Write a plan as YAML; fields at their defaults are left out.
 
     Raises:
-        ValueError: It is so.
+        InvalidPlan: It holds what no document can hold, such as a number that is not finite, or is too large to be
+            read again.
     """
-    sizes: dict[int, int] = {}
-    open_nodes: set[int] = set()
-    stack: list[tuple[Any, bool]] = [(document, False)]
-    while stack:
-        node, closing = stack.pop()
-        if isinstance(node.value, str):
-            sizes[id(node)] = 1 + len(node.value)
-            continue
-        value: Any = node.value
-        inner: list[Any] = [*chain.from_iterable(value)] if value and isinstance(value[0], tuple) else [*value]
-        if closing:
-            open_nodes.discard(id(node))
-            sizes[id(node)] = 1 + sum(sizes[id(child)] for child in inner)
-        elif id(node) in open_nodes:
-            raise ValueError("an alias stands inside of what it names")
-        elif id(node) not in sizes:
-            open_nodes.add(id(node))
-            stack.append((node, True))
-            stack.extend((child, False) for child in inner)
-    if sizes[id(document)] > written + _MAX_REPEATED:
-        raise ValueError(f"aliases repeat more than {_MAX_REPEATED} characters")
+    try:
+        return written(plan)
+    except Refused as refused:
+        raise InvalidPlan(_problems(refused.faults, {}, None), source="the plan") from None
 
 
-def _problem(found: Mapping[str, Any], steps: object) -> PlanProblem:
-    where = [str(part) for part in found["loc"]]
-    step: str | None = None
-    if len(where) >= 2 and where[0] == "steps" and where[1].isdigit():
-        number = int(where[1])
-        named = cast("list[object]", steps)[number] if isinstance(steps, list) else None
-        own: object = cast("Mapping[str, object]", named).get("id") if isinstance(named, Mapping) else None
-        step = str(own)[:128] if own is not None else f"#{number + 1}"
-        where = where[2:]
-    value = repr(found.get("input"))
-    missing = found["type"] == "missing"
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """Where to look for the places of faults."""
+
+    text: str
+    is_json: bool
+
+
+def _json_of(text: str) -> tuple[object, list[Fault]] | None:
+    """Read JSON; None where it is something else.
+
+    Raises:
+        Refused: It is too large, whatever it is.
+    """
+    if len(text) > MAX_BYTES or (len(text) > MAX_BYTES // 4 and len(text.encode("utf-8", "replace")) > MAX_BYTES):
+        raise Refused([Fault("too_large", f"more than {MAX_BYTES:,} bytes", hint="split the plan")])
+    return json_data(text) if looks_like_json(text) else None
+
+
+def _mapping(text: str, loaded: tuple[object, list[Fault]] | None) -> tuple[dict[str, object], list[Fault]]:
+    """Read a mapping, and what is wrong with it though it can be read.
+
+    Args:
+        text: The document.
+        loaded: What it holds as JSON.
+
+    Raises:
+        Refused: It cannot be read, or is no mapping.
+    """
+    if loaded is not None:
+        return plain(cast("Mapping[str, object]", loaded[0])), loaded[1]
+    data, faults = yaml_data(text)
+    if isinstance(data, dict):
+        return cast("dict[str, object]", data), faults
+    if data is None:
+        raise Refused([Fault("empty_document", "there is no plan in it", hint="begin it with 'steps:'")])
+    message = f"expected a mapping with steps, found {found_text(data)}"
+    raise Refused([*faults, Fault("not_a_plan", message, hint="begin it with 'steps:'")])
+
+
+def _built(data: dict[str, object], known: Sequence[Fault], within: _Text | None, source: str) -> Plan:
+    """Make the plan of plain data.
+
+    Args:
+        data: The document.
+        known: What is already known to be wrong with it.
+        within: The document's text, for places.
+        source: What messages call it.
+    """
+    faults = list(known)
+    cause: Exception | None = None
+    plan: Plan | None = None
+    made: dict[str, object] = {}
+    try:
+        made, more = canonical(data)
+        faults.extend(more)
+        plan = Plan.model_validate(made)
+    except Refused as refused:
+        faults.extend(refused.faults)
+    except ValidationError as error:
+        found = faults_of(error, made, data)
+        faults.extend(fault for fault in found if not _follows(fault, known))
+        cause = error
+    if not _is_json(data):
+        paths = {fault.path for fault in faults}
+        faults.extend(islice((fault for fault in odd_values(data) if fault.path not in paths), MAX_FAULTS))
+    if faults or plan is None:
+        raise InvalidPlan(_problems(faults, data, within), source=source) from cause
+    return plan
+
+
+def _follows(fault: Fault, known: Iterable[Fault]) -> bool:
+    """Tell whether a value has the wrong form only because the tag that gave it another was refused."""
+    tagged = (one.path for one in known if one.code == "unsafe_tag")
+    return fault.code != "unknown_field" and any(fault.path[: len(path)] == path for path in tagged)
+
+
+def _is_json(data: object) -> bool:
+    try:
+        json.dumps(data, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _problems(faults: Iterable[Fault], data: Mapping[str, object], within: _Text | None) -> tuple[PlanProblem, ...]:
+    """Say of which step and field faults are, and where they stand, in the order of the document."""
+    known = tuple(faults)
+    missing = {fault.path for fault in known if fault.place is None}
+    places = locate(within.text, missing, is_json=within.is_json) if within is not None and missing else {}
+    found = [
+        _problem(replace(fault, place=fault.place or places.get(fault.path)), data, with_path=True) for fault in known
+    ]
+    return tuple(sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0)))
+
+
+def _problem(fault: Fault, data: Mapping[str, object] | None = None, *, with_path: bool = False) -> PlanProblem:
+    step, field = described(data or {}, fault.path) if with_path else (None, None)
+    line, column = fault.place or (None, None)
     return PlanProblem(
-        code=str(found["type"]),
-        step=step,
-        field=".".join(where) or None,
-        message=f"{found['msg']}{'' if missing else ', found ' + (value if len(value) <= 60 else value[:57] + '...')}",
+        code=fault.code, message=fault.message, step=step, field=field, hint=fault.hint, line=line, column=column
     )
 
 
-def _unreadable(message: str, hint: str, *, code: str = "unreadable") -> InvalidPlan:
-    return InvalidPlan([PlanProblem(code=code, message=message, hint=hint)], source="the document")
+def _path_of(problem: PlanProblem, data: Mapping[str, object], steps: Mapping[str, Sequence[Path]], turn: int) -> Path:
+    """Return where a problem stands, as far as the document has it.
+
+    Args:
+        problem: What was found.
+        data: The document.
+        steps: Paths of its steps by qualified id, several where an id stands there several times.
+        turn: Which of those is meant, from 0.
+    """
+    if problem.step is None:
+        return field_path(data, (), problem.field)
+    name = problem.step
+    while name:
+        if name in steps:
+            path = steps[name][min(turn, len(steps[name]) - 1)]
+            return field_path(data, path, problem.field if name == problem.step else None)
+        name = name.removesuffix("[*]") if name.endswith("[*]") else name.rpartition(".")[0]
+    return ()

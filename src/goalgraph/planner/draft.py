@@ -11,6 +11,7 @@ from pydantic import JsonValue, ValidationError
 from goalgraph.errors import PlanProblem
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.plan import STEP_ID, AgentStep, Plan
+from goalgraph.planner.templates import literal
 
 __all__ = ["DRAFT_NAME", "Draft", "compile_draft", "draft_schema", "read_draft"]
 
@@ -132,7 +133,8 @@ def _read_step(item: object, position: int) -> tuple[AgentStep | None, list[Plan
     problems += found
     if step_id is None:
         return None, problems
-    fields = {"id": step_id, "agent": texts.get("agent"), "task": texts.get("task", _STAND_IN), "depends_on": needs}
+    task = literal(texts.get("task", _STAND_IN))
+    fields = {"id": step_id, "agent": texts.get("agent"), "task": task, "depends_on": needs}
     try:
         return AgentStep.model_validate(fields), problems
     except ValidationError as error:

@@ -5,12 +5,13 @@ import math
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import cast
 
 from minijinja import Environment
 from pydantic import JsonValue
 
+from goalgraph.planner.chains import chains
 from goalgraph.planner.templates import Expression, ExpressionError, read, segments, shown
 
 __all__ = ["ExpressionError", "References", "condition", "evaluate", "is_template", "references", "resolve"]
@@ -30,6 +31,22 @@ class References:
     """Ids of steps."""
     inputs: frozenset[str] = frozenset()
     """Names of inputs."""
+    required_inputs: frozenset[str] = frozenset()
+    """Those that must be there: not tested with ``is defined`` nor given a ``default``."""
+    paths: frozenset[tuple[str | int, ...]] = frozenset()
+    """Ways into steps: the id, then fields and places, such as ``("read", "output", "rows", 0)``."""
+    names: frozenset[str] = frozenset()
+    """Other names, such as ``item`` and ``now``."""
+
+    def __or__(self, other: "References") -> "References":
+        """Everything that either names."""
+        return References(
+            self.steps | other.steps,
+            self.inputs | other.inputs,
+            self.required_inputs | other.required_inputs,
+            self.paths | other.paths,
+            self.names | other.names,
+        )
 
 
 _NOTHING = References()
@@ -77,12 +94,12 @@ def is_template(value: object) -> bool:
 
 
 def references(value: object) -> References:
-    """Find the steps and inputs that the expressions in a value name.
+    """Find what the expressions in a value name.
 
     Raises:
         ExpressionError: An expression cannot be read, or takes ``steps`` as a whole, which hides what it needs.
     """
-    return _named(part for text in _templates(value) for part in segments(text) if isinstance(part, Expression))
+    return _all(_of_text(text) for text in _templates(value))
 
 
 def condition(when: str) -> References:
@@ -91,7 +108,7 @@ def condition(when: str) -> References:
     Raises:
         ExpressionError: As `references`.
     """
-    return _named([read(when)])
+    return _of_condition(when)
 
 
 def evaluate(expression: str, scope: Mapping[str, object]) -> JsonValue:
@@ -141,48 +158,41 @@ def _resolved(text: str, scope: Mapping[str, object]) -> JsonValue:
     return "".join(printed)
 
 
-def _named(expressions: Iterable[Expression]) -> References:
-    steps: set[str] = set()
-    inputs: set[str] = set()
-    for expression in expressions:
-        by_key, source = _without_keys(expression)
-        steps.update(by_key)
-        with _readable(expression.text):
-            names = _environment().undeclared_variables_in_str(f"{{{{ {source} }}}}", nested=True)
-        for name in names:
-            root, _, rest = name.partition(".")
-            first = rest.partition(".")[0]
-            if root == "steps" and not first:
-                raise ExpressionError(
-                    f"{shown(expression.text)} takes all steps at once; name one, as in steps.ID.output"
-                )
-            if root == "steps":
-                steps.add(first)
-            elif root == "input" and first:
-                inputs.add(first)
-            elif root not in ("input", "item", "now", "range"):
-                raise ExpressionError(
-                    f"{shown(expression.text)} names {root!r}; there are input, steps, item and now()"
-                )
-    return References(frozenset(steps), frozenset(inputs)) if steps or inputs else _NOTHING
+@lru_cache(maxsize=20_000)
+def _of_text(text: str) -> References:
+    return _all(_named(part) for part in segments(text) if isinstance(part, Expression))
 
 
-def _without_keys(expression: Expression) -> tuple[list[str], str]:
-    """Ids written as ``steps['ID']``, which minijinja does not report, and the source with ``item`` in their place."""
-    tokens = expression.tokens
-    keys: list[str] = []
-    left: list[str] = []
-    at = 0
-    while at < len(tokens):
-        four = tokens[at : at + 4]
-        if four[:2] == ("steps", "[") and four[3:] == ("]",) and four[2][0] in "'\"" and tokens[at - 1 : at] != (".",):
-            keys.append(four[2][1:-1])
-            left.append("item")
-            at += 4
-        else:
-            left.append(tokens[at])
-            at += 1
-    return keys, " ".join(left)
+@lru_cache(maxsize=20_000)
+def _of_condition(text: str) -> References:
+    return _named(read(text))
+
+
+def _all(found: Iterable[References]) -> References:
+    merged = _NOTHING
+    for one in found:
+        merged = one if merged is _NOTHING else merged if one is _NOTHING else merged | one
+    return merged
+
+
+def _named(expression: Expression) -> References:
+    with _readable(expression.text):
+        names = _environment().undeclared_variables_in_str(f"{{{{ {expression.source} }}}}")
+    if not names:
+        return _NOTHING
+    steps = list(chains(expression, "steps")) if "steps" in names else []
+    if any(len(chain.parts) < 2 or not isinstance(chain.parts[1], str) for chain in steps):
+        raise ExpressionError(f"{shown(expression.text)} takes all steps at once; name one, as in steps.ID.output")
+    inputs = [chain for chain in chains(expression, "input") if len(chain.parts) > 1] if "input" in names else []
+    lenient = {chain.parts[1] for chain in inputs if chain.lenient}
+    named = frozenset(str(chain.parts[1]) for chain in inputs)
+    return References(
+        steps=frozenset(str(chain.parts[1]) for chain in steps),
+        inputs=named,
+        required_inputs=frozenset(name for name in named if name not in lenient),
+        paths=frozenset(chain.parts[1:] for chain in steps),
+        names=frozenset(names) - {"steps", "input"},
+    )
 
 
 def _evaluated(expression: Expression, scope: Mapping[str, object]) -> JsonValue:

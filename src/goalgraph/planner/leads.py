@@ -81,8 +81,8 @@ _ASSIST = r"(?:help|assist)(?:\s+(?:me|us))?(?:\s+(?:to|with|in|by|out\s+with))?
 _SUBJECT = r"(?:i|we)(?:['’](?:d|ll|m|re)|\s+(?:would|will|also|really|just|then|next|finally|am|are|do))*"
 _REQUEST = re.compile(
     r"(?:please|kindly|pls)\b,?"
-    r"|(?:could|can|would|will)\s+(?:you|we|u)\b(?:\s+(?:please|also|kindly|then|possibly|maybe|perhaps|help\s+me|help\s+us)\b"
-    r"(?:\s+(?:to|with|in|by)\b)?)*"
+    r"|(?:could|can|would|will)\s+(?:you|we|u)\b(?:\s+(?:(?:please|also|kindly|then|possibly|maybe|perhaps)\b"
+    r"|help\s+(?:me|us)\b(?:\s+(?:to|with|in|by)\b)?))*"
     r"|let(?:['’]s|\s+us)\b"
     r"|you\s+(?:should|must|need\s+to|have\s+to|are\s+to)\b"
     r"|your\s+(?:task|job|goal|mission)\s+is\s+to\b"

@@ -16,6 +16,7 @@ from goalgraph.planner.phrases import PREPOSITION
 from goalgraph.planner.plan import AgentStep, Plan
 from goalgraph.planner.protected import cleaned
 from goalgraph.planner.questions import lookups
+from goalgraph.planner.templates import literal
 from goalgraph.planner.validation import checked
 from goalgraph.planner.vocabulary import SYNONYMS, content, stem, stemmed
 
@@ -23,6 +24,9 @@ __all__ = ["OfflineDecomposer", "plan_offline"]
 
 _TASK_LENGTH = 19_000
 """The longest text that one field of a step is given, in characters; the schema allows 20,000."""
+_BRACED_LENGTH = 1_900
+"""The same for a task with many braces, which grow when they are written as text."""
+_MANY_BRACES = 100
 _ID_LENGTH = 48
 _ID_WORDS = 4
 _REFINES = stemmed("identify find determine detect highlight spot list extract show")
@@ -176,14 +180,15 @@ def _steps(
         asked = lookups(text) if unit.first == unit.last and clauses[unit.first].question else ()
         inner: list[str] = []
         for subject in asked if len(asked) <= room else ():
-            task = f"Look up {subject}"
-            card = index.best(task, "look")
-            inner.append(_new_id(Clause(text=task, start=0, end=0, verb="look_up", body=subject), taken))
+            lookup = f"Look up {subject}"
+            task, *rest = _parts(lookup)
+            card = index.best(lookup, "look")
+            inner.append(_new_id(Clause(text=lookup, start=0, end=0, verb="look_up", body=subject), taken))
             steps.append(
                 AgentStep(
                     id=inner[-1],
-                    task=task,
-                    constraints=tuple(f"Needed to answer: {part}" for part in _parts(text)),
+                    task=literal(task),
+                    constraints=(*rest, *(f"Needed to answer: {part}" for part in _parts(text))),
                     agent=index.cards[(unit.card or 0) if card is None else card].name,
                     depends_on=tuple(ids[held] for held in need),
                 )
@@ -193,16 +198,19 @@ def _steps(
         for piece in before if len(before) <= room else ():
             doer = index.cards[piece.card].name
             needed = tuple(inner[held] for held in piece.needs)
+            task, *rest = _parts(piece.task)
             inner.append(_new_id(Clause(text=piece.task, start=0, end=0, verb=doer, body=""), taken))
-            steps.append(AgentStep(id=inner[-1], task=piece.task, agent=doer, depends_on=needed))
+            steps.append(
+                AgentStep(id=inner[-1], task=literal(task), constraints=tuple(rest), agent=doer, depends_on=needed)
+            )
         room -= len(inner)
         ids.append(_new_id(clauses[unit.first], taken))
-        parts = _parts(text)
+        task, *rest = _parts(text)
         steps.append(
             AgentStep(
                 id=ids[-1],
-                task=parts[0],
-                constraints=parts[1:],
+                task=literal(task),
+                constraints=tuple(rest),
                 agent=index.cards[unit.card or 0].name,
                 depends_on=(*(ids[held] for held in need), *inner),
             )
@@ -212,12 +220,13 @@ def _steps(
 
 def _parts(text: str) -> tuple[str, ...]:
     """Cut a text too long for one field at white space; the task is the first part, the rest goes on as constraints."""
-    parts: list[str] = []
-    while len(text) > _TASK_LENGTH:
-        cut = max(text.rfind(" ", _TASK_LENGTH // 2, _TASK_LENGTH), text.rfind("\n", _TASK_LENGTH // 2, _TASK_LENGTH))
-        cut = cut if cut > 0 else _TASK_LENGTH
+    text, parts = text.strip(), list[str]()
+    room = _TASK_LENGTH if text.count("{{", 0, _TASK_LENGTH) < _MANY_BRACES else _BRACED_LENGTH
+    while len(text) > room:
+        cut = max(text.rfind(" ", room // 2, room), text.rfind("\n", room // 2, room))
+        cut = cut if cut > 0 else room
         parts.append(text[:cut])
-        text = text[cut:]
+        text, room = text[cut:], _TASK_LENGTH
     return tuple(part for part in (*parts, text) if part.strip())
 
 

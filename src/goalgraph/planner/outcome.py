@@ -35,17 +35,23 @@ class Artifact(_Stored):
 
 
 class Usage(_Stored):
-    """What models were asked for, in tokens and calls."""
+    """What models were asked for, in tokens, calls, and USD."""
 
     input_tokens: int = 0
     output_tokens: int = 0
     calls: int = 0
+    cost_usd: float = 0.0
+    """Of the calls that were priced; only runs with a budget price them."""
+    unpriced_calls: int = 0
+    """Those that a budget should have counted, and whose price is not known."""
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
             input_tokens=self.input_tokens + other.input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
             calls=self.calls + other.calls,
+            cost_usd=self.cost_usd + other.cost_usd,
+            unpriced_calls=self.unpriced_calls + other.unpriced_calls,
         )
 
 

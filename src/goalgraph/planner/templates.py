@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Expression", "ExpressionError", "read", "segments", "shown"]
+__all__ = ["Expression", "ExpressionError", "literal", "read", "segments", "shown"]
 
 _MAX_TOKENS = 400
 """Longer expressions could nest deeper than the native parser's stack, which ends the process."""
@@ -29,8 +29,10 @@ class Expression:
     """What stands between two braces."""
 
     text: str
-    """As it was written, for messages."""
+    """As it was written, braces included where there are any."""
     tokens: tuple[str, ...]
+    offsets: tuple[int, ...]
+    """Where each token begins in the text."""
 
     @property
     def source(self) -> str:
@@ -38,6 +40,8 @@ class Expression:
 
         Both its sides are raised to the power of 1, which nothing but a number can be.
         """
+        if "*" not in self.tokens:
+            return " ".join(self.tokens)
         powers = {
             place
             for at, token in enumerate(self.tokens)
@@ -64,9 +68,12 @@ def segments(text: str) -> tuple[str | Expression, ...]:
         if len(text) > _MAX_TEXT or len(found) > 2 * _MAX_EXPRESSIONS:
             raise ExpressionError(f"{shown(text)}: at most {_MAX_TEXT} characters, {_MAX_EXPRESSIONS} expressions")
         trims = text.startswith("-", opening + 2)
-        tokens, end, trims_after = _scan(text, opening + 2 + trims)
+        tokens, offsets, end, trims_after = _scan(text, opening + 2 + trims)
         literal = text[start:opening]
-        found += (literal.rstrip() if trims else literal, _checked(tokens, text[opening:end]))
+        found += (
+            literal.rstrip() if trims else literal,
+            _checked(tokens, [at - opening for at in offsets], text[opening:end]),
+        )
         start = end
         if trims_after:
             start += len(text[end:]) - len(text[end:].lstrip())
@@ -86,7 +93,13 @@ def read(text: str) -> Expression:
             return written[0]
     if len(text) > _MAX_TEXT:
         raise ExpressionError(f"{shown(text)}: at most {_MAX_TEXT} characters")
-    return _checked([match[1] for match in _TOKEN.finditer(text)], text)
+    found = list(_TOKEN.finditer(text))
+    return _checked([match[1] for match in found], [match.start(1) for match in found], text)
+
+
+def literal(text: str) -> str:
+    """Write a text so that its braces are text and no expression."""
+    return text.replace("{{", "{{ '{{' }}")
 
 
 def shown(text: str) -> str:
@@ -94,17 +107,19 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:77] + "...")
 
 
-def _scan(text: str, at: int) -> tuple[list[str], int, bool]:
-    """Tokens up to the closing braces, where what follows these begins, and whether they trim what follows."""
+def _scan(text: str, at: int) -> tuple[list[str], list[int], int, bool]:
+    """Tokens up to the closing braces and where each begins, where what follows begins, and whether that is trimmed."""
     tokens: list[str] = []
+    offsets: list[int] = []
     depth = 0
     while match := _TOKEN.match(text, at):
         token, begins = match[1], match.start(1)
         if not depth and text.startswith(("}}", "-}}"), begins):
             trims = token == "-"
-            return tokens, begins + 2 + trims, trims
+            return tokens, offsets, begins + 2 + trims, trims
         depth += (token == "{") - (token == "}")
         tokens.append(token)
+        offsets.append(begins)
         at = match.end()
         if len(tokens) > _MAX_TOKENS:
             break
@@ -113,13 +128,13 @@ def _scan(text: str, at: int) -> tuple[list[str], int, bool]:
     raise ExpressionError(f"{shown(text)}: an expression is opened and not closed, expected '}}}}'")
 
 
-def _checked(tokens: Sequence[str], text: str) -> Expression:
+def _checked(tokens: Sequence[str], offsets: Sequence[int], text: str) -> Expression:
     if len(tokens) > _MAX_TOKENS:
         raise ExpressionError(f"{shown(text)} has more than {_MAX_TOKENS} words and signs")
-    for at, token in enumerate(tokens):
+    for at, token in enumerate(tokens) if "map" in tokens else ():
         if token == "map" and tokens[at - 1 : at] == ["|"] and "," in tokens[at + 1 : _past(tokens, at + 1)]:
             raise ExpressionError(f"{shown(text)}: map takes one argument here")
-    return Expression(text, tuple(tokens))
+    return Expression(text, tuple(tokens), tuple(offsets))
 
 
 def _operand_end(tokens: Sequence[str], at: int) -> int:

@@ -1,17 +1,21 @@
 """The one check that every plan passes, whoever wrote it: all problems at once."""
 
-import difflib
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from goalgraph.errors import InvalidPlan, PlanProblem
-from goalgraph.planner import dag
-from goalgraph.planner.card import SpecialistCard
-from goalgraph.planner.expressions import ExpressionError, condition, references
-from goalgraph.planner.plan import Plan, Step
+from pydantic import BaseModel, JsonValue
 
-__all__ = ["PlanPolicy", "checked", "validate_plan"]
+from goalgraph.errors import InvalidPlan, PlanProblem
+from goalgraph.planner.card import SpecialistCard
+from goalgraph.planner.expression_checks import expression_problems, output_problems
+from goalgraph.planner.expressions import ExpressionError, References, references
+from goalgraph.planner.graph_checks import graph_problems, guardrail_problems
+from goalgraph.planner.plan import Plan
+from goalgraph.planner.scopes import MOST_LEVELS, Scope, scope_of_plan, size_of
+from goalgraph.planner.step_checks import step_problems
+from goalgraph.planner.suggestions import Suggestions
+
+__all__ = ["PlanPolicy", "checked", "missing_inputs", "validate_plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +23,12 @@ class PlanPolicy:
     """What the caller demands of any plan of a run."""
 
     max_steps: int = 200
-    """More steps than this are refused."""
+    """More steps than this, those inside of steps included, are refused."""
+    require_approval: frozenset[str] = frozenset()
+    """Ids of steps, specialists or capabilities that may not run before a human has approved something; ``"*"``: any
+    plan needs an approval somewhere."""
+    available: frozenset[str] | None = None
+    """Names of the specialists that a plan may use; None: all."""
 
 
 def checked(plan: Plan, policy: PlanPolicy, cards: Iterable[SpecialistCard], *, source: str = "the plan") -> Plan:
@@ -34,150 +43,122 @@ def checked(plan: Plan, policy: PlanPolicy, cards: Iterable[SpecialistCard], *, 
 
 
 def validate_plan(plan: Plan, policy: PlanPolicy, cards: Iterable[SpecialistCard]) -> tuple[PlanProblem, ...]:
-    """Find all that is wrong with a plan, in plan order; an empty tuple means that it may run."""
+    """Find all that is wrong with a plan; an empty tuple means that it may run.
+
+    Problems come in the order of the plan, those of a step in the order of its fields. They name a step inside of
+    another by its qualified id, such as ``"research.web"``, the one that the map ``each`` repeats as ``"each[*]"``.
+
+    Args:
+        plan: As it is written.
+        policy: What is demanded of it.
+        cards: The specialists there are.
+    """
+    if size_problems := tuple(_size_problems(plan, policy)):
+        return size_problems
+    cards = tuple(cards)
+    scope, flat = scope_of_plan(plan, cards)
+    found = dict.fromkeys(_problems(plan, flat.plan.output, scope, policy, cards))
+    return tuple(sorted(found, key=_Places.of(scope).rank)) if found else ()
+
+
+def missing_inputs(plan: Plan, given: Mapping[str, JsonValue]) -> tuple[PlanProblem, ...]:
+    """Find the inputs that a plan needs and nobody gives; each at its first use.
+
+    Args:
+        plan: As it is written.
+        given: The run's inputs, by name.
+    """
+    scope, flat = scope_of_plan(plan, ())
+    there = {*plan.inputs, *given}
+    found: dict[str, PlanProblem] = {}
+    for step, field, named in (*_named_inputs(scope), (None, "output", _read(flat.plan.output))):
+        for name in sorted(named.required_inputs - there):
+            if name not in found:
+                found[name] = PlanProblem(
+                    code="missing_input",
+                    step=step,
+                    field=field,
+                    message=f"the plan needs the input {name!r}, which has neither a value nor a default",
+                    hint=f"give it when the plan is run, as --input {name}=VALUE or inputs={{{name!r}: ...}}",
+                )
+    return tuple(found.values())
+
+
+def _size_problems(plan: Plan, policy: PlanPolicy) -> Iterator[PlanProblem]:
     if not plan.steps:
-        return (
-            PlanProblem(code="no_steps", field="steps", message="a plan needs at least one step", hint="add a step"),
-        )
-    if len(plan.steps) > policy.max_steps:
-        return (
-            PlanProblem(
-                code="too_many_steps",
-                field="steps",
-                message=f"at most {policy.max_steps} steps are allowed, found {len(plan.steps)}",
-                hint="merge steps, or raise Limits(max_steps=...)",
-            ),
-        )
-    return tuple(_problems(plan, tuple(cards)))
-
-
-def _problems(plan: Plan, cards: Sequence[SpecialistCard]) -> Iterator[PlanProblem]:
-    ids = [step.id for step in plan.steps]
-    known = frozenset(ids)
-    for step_id, count in Counter(ids).items():
-        if count > 1:
-            yield PlanProblem(
-                code="duplicate_id",
-                step=step_id,
-                field="id",
-                message=f"{count} steps have this id",
-                hint="give every step an id of its own",
-            )
-    names = {card.name: card for card in cards}
-    broken = tuple(_expression_problems(plan, known))
-    sound = len(known) == len(ids) and not any(problem.code == "bad_expression" for problem in broken)
-    for step in plan.steps:
-        for need in step.depends_on:
-            if need not in known or need == step.id:
-                yield _bad_need(step, need, ids)
-        if step.agent not in names or step.requires or step.fallback:
-            yield from _specialist_problems(step, names)
-    if sound:
-        cycle = dag.find_cycle({step.id: (dag.needs(step) & known) - {step.id} for step in plan.steps})
-        if cycle:
-            yield PlanProblem(
-                code="cycle",
-                step=cycle[0],
-                field="depends_on",
-                message="steps wait for each other: " + " -> ".join(cycle),
-                hint="remove one of these dependencies",
-            )
-    yield from broken
-
-
-def _bad_need(step: Step, need: str, ids: Sequence[str]) -> PlanProblem:
-    if need == step.id:
-        return PlanProblem(
-            code="self_dependency",
-            step=step.id,
-            field="depends_on",
-            message="the step depends on itself",
-            hint="remove it from depends_on",
-        )
-    return PlanProblem(
-        code="unknown_dependency",
-        step=step.id,
-        field="depends_on",
-        message=f"no step has the id {need!r}",
-        hint=_did_you_mean(need, ids) or "name a step of this plan",
-    )
-
-
-def _specialist_problems(step: Step, names: dict[str, SpecialistCard]) -> Iterator[PlanProblem]:
-    def unknown(name: str, field: str) -> PlanProblem:
-        return PlanProblem(
-            code="unknown_specialist",
-            step=step.id,
-            field=field,
-            message=f"no specialist is called {name!r}",
-            hint=_did_you_mean(name, names) or f"there are: {_listed(names)}",
-        )
-
-    if step.agent is None and not step.requires:
+        yield PlanProblem(code="no_steps", field="steps", message="a plan needs at least one step", hint="add a step")
+        return
+    size = size_of(plan, enough=max(10_000, 2 * policy.max_steps, len(plan.steps)))
+    if size.steps > policy.max_steps:
+        count = size.steps if size.is_whole else "far more"
         yield PlanProblem(
-            code="no_specialist",
-            step=step.id,
-            field="agent",
-            message="the step names no specialist and requires no capability",
-            hint=f"set agent to one of: {_listed(names)}",
+            code="too_many_steps",
+            field="steps",
+            message=f"at most {policy.max_steps} steps are allowed, found {count}",
+            hint="merge steps, or raise Limits(max_steps=...)",
         )
-    if step.agent is not None and step.agent not in names:
-        yield unknown(step.agent, "agent")
-    for name in step.fallback:
-        if name not in names:
-            yield unknown(name, "fallback")
-    wanted = set(step.requires)
-    if wanted:
-        chosen = [names[step.agent]] if step.agent in names else list(names.values())
-        if not any(wanted <= set(card.capabilities) for card in chosen):
-            have = sorted({term for card in chosen for term in card.capabilities})
-            yield PlanProblem(
-                code="missing_capability",
-                step=step.id,
-                field="requires",
-                message=f"no specialist has all of {sorted(wanted)}",
-                hint=f"known capabilities: {_listed(have)}",
-            )
+    if size.deepest is not None:
+        yield PlanProblem(
+            code="too_deep",
+            step=size.deepest,
+            message=f"at most {MOST_LEVELS} steps may stand inside of each other",
+            hint="put inner steps beside the outer ones, and name them there",
+        )
 
 
-def _expression_problems(plan: Plan, known: frozenset[str]) -> Iterator[PlanProblem]:
-    fields: list[tuple[str | None, str, object]] = [(None, "output", plan.output)]
-    for step in plan.steps:
-        if step.when is not None:
-            fields.append((step.id, "when", step.when))
-        if step.input:
-            fields.append((step.id, "input", step.input))
-    for owner, field, value in fields:
-        try:
-            named = (condition(value) if field == "when" and isinstance(value, str) else references(value)).steps
-        except ExpressionError as error:
-            yield PlanProblem(
-                code="bad_expression", step=owner, field=field, message=str(error), hint="correct the expression"
-            )
-            continue
-        if owner in named:
-            yield PlanProblem(
-                code="self_dependency",
-                step=owner,
-                field=field,
-                message="an expression of the step names the step itself",
-                hint="name another step",
-            )
-        for name in sorted(named - known):
-            yield PlanProblem(
-                code="unknown_reference",
-                step=owner,
-                field=field,
-                message=f"an expression names a step {name!r} that the plan does not have",
-                hint=_did_you_mean(name, known) or "name a step of this plan",
-            )
+def _problems(
+    plan: Plan, output: JsonValue, scope: Scope, policy: PlanPolicy, cards: Sequence[SpecialistCard]
+) -> Iterator[PlanProblem]:
+    suggestions = Suggestions()
+    by_name = {card.name: card for card in cards}
+    yield from output_problems(output, scope, by_name, suggestions)
+    yield from guardrail_problems(plan.coordinator, scope, cards, suggestions)
+    for one in scope.everywhere():
+        for written in one.written:
+            yield from step_problems(written, by_name, policy.available, suggestions)
+    yield from graph_problems(scope, policy.require_approval, cards, suggestions)
+    yield from expression_problems(scope, by_name, suggestions)
 
 
-def _listed(names: Iterable[str]) -> str:
-    listed = list(names)
-    return ", ".join(listed[:20]) + (", ..." if len(listed) > 20 else "") or "none"
+def _named_inputs(scope: Scope) -> Iterator[tuple[str, str, References]]:
+    for step, uses in zip(scope.steps, scope.uses, strict=True):
+        for use in uses:
+            if isinstance(use.found, References) and use.found.required_inputs:
+                yield scope.owner(step.id), scope.field_of(step.id, use.field), use.found
+        if step.id in scope.inner:
+            yield from _named_inputs(scope.inner[step.id])
 
 
-def _did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name[:128], list(candidates)[:2000], n=1)
-    return f"did you mean {close[0]!r}?" if close else ""
+def _read(value: JsonValue) -> References:
+    try:
+        return references(value)
+    except ExpressionError:
+        return References()
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where steps and fields stand in a plan."""
+
+    steps: Mapping[str, tuple[int, type[BaseModel]]]
+
+    @classmethod
+    def of(cls, scope: Scope) -> "_Places":
+        steps: dict[str, tuple[int, type[BaseModel]]] = {}
+        _number(scope, steps)
+        return cls(steps)
+
+    def rank(self, problem: PlanProblem) -> tuple[int, int]:
+        """Problems of the plan itself come first, those of derived steps last."""
+        nowhere = -1 if problem.step is None else len(self.steps)
+        place, model = self.steps.get(problem.step or "", (nowhere, Plan))
+        fields = [info.alias or name for name, info in model.model_fields.items()]
+        first = (problem.field or "").partition(".")[0]
+        return place, fields.index(first) if first in fields else -1
+
+
+def _number(scope: Scope, steps: dict[str, tuple[int, type[BaseModel]]]) -> None:
+    for written in scope.written:
+        steps.setdefault(written.id, (len(steps), type(written.step)))
+        if written.id in scope.inner:
+            _number(scope.inner[written.id], steps)

@@ -13,6 +13,7 @@ from goalgraph.models import for_this_loop
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.specialists.briefing import brief
 from goalgraph.specialists.function import specialist, terms
+from goalgraph.specialists.schemas import OutputType, declared_schema
 from goalgraph.specialists.specialist import Specialist, StepContext, StepTask
 
 __all__ = ["RunnableSpecialist", "as_specialist"]
@@ -66,6 +67,7 @@ def as_specialist(
     description: str | None = None,
     capabilities: Sequence[str] = (),
     max_concurrency: int | None = None,
+    output: OutputType | None = None,
 ) -> Specialist:
     """Make a specialist of a function, a chat model, a compiled graph, a tool, or any other Runnable.
 
@@ -75,15 +77,22 @@ def as_specialist(
         description: What planners choose by.
         capabilities: Terms that a step may require.
         max_concurrency: Most steps of one run at the same time.
+        output: What the output must fit: a pydantic model, or a JSON Schema as a dict.
 
     Raises:
-        InvalidSpecialist: It is none of these, or has no name.
+        InvalidSpecialist: It is none of these, or has no name, or the output is neither a model nor a schema.
     """
     if isinstance(one, type):
         raise InvalidSpecialist(f"{one.__name__} is a class, not a specialist", hint=f"give {one.__name__}(...)")
     able = terms(capabilities)
     if isinstance(one, Specialist):
-        changes = {"name": name, "description": description, "capabilities": able, "max_concurrency": max_concurrency}
+        changes = {
+            "name": name,
+            "description": description,
+            "capabilities": able,
+            "max_concurrency": max_concurrency,
+            "output_schema": declared_schema(output, name or one.card.name) if output is not None else None,
+        }
         changes = {field: value for field, value in changes.items() if value not in (None, ())}
         return _Renamed(one, one.card.model_copy(update=changes)) if changes else one
     if isinstance(one, Runnable):
@@ -97,11 +106,21 @@ def as_specialist(
         about = description if description is not None else str(getattr(runnable, "description", None) or "")
         return RunnableSpecialist(
             runnable,
-            SpecialistCard(name=own, description=about, capabilities=able, max_concurrency=max_concurrency),
+            SpecialistCard(
+                name=own,
+                description=about,
+                capabilities=able,
+                max_concurrency=max_concurrency,
+                output_schema=declared_schema(output, own) if output is not None else None,
+            ),
         )
     if callable(one):
         return specialist(
-            name=name, description=description, capabilities=capabilities, max_concurrency=max_concurrency
+            name=name,
+            description=description,
+            capabilities=capabilities,
+            max_concurrency=max_concurrency,
+            output=output,
         )(one)
     raise InvalidSpecialist(
         f"a {type(one).__name__} is no specialist", hint="give a function, a Runnable, or an object with card and run()"

@@ -12,6 +12,7 @@ from typing import TypeVar, cast, overload
 from goalgraph.errors import InvalidSpecialist
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.specialists.briefing import brief
+from goalgraph.specialists.schemas import OutputType, declared_schema, returned_schema
 from goalgraph.specialists.specialist import StepContext, StepTask
 
 __all__ = ["FunctionSpecialist", "in_thread", "specialist", "terms"]
@@ -68,6 +69,7 @@ def specialist(
     description: str | None = None,
     capabilities: Sequence[str] = (),
     max_concurrency: int | None = None,
+    output: OutputType | None = None,
 ) -> Callable[[Function], FunctionSpecialist]: ...
 def specialist(
     function: Function | None = None,
@@ -77,6 +79,7 @@ def specialist(
     description: str | None = None,
     capabilities: Sequence[str] = (),
     max_concurrency: int | None = None,
+    output: OutputType | None = None,
 ) -> FunctionSpecialist | Callable[[Function], FunctionSpecialist]:
     """Make a specialist of a function.
 
@@ -87,9 +90,12 @@ def specialist(
         description: What planners choose by; the function's docstring where absent.
         capabilities: Terms that a step may require.
         max_concurrency: Most steps of one run at the same time.
+        output: What the output must fit: a pydantic model, or a JSON Schema as a dict. Where absent, the pydantic model
+            that the function's return annotation names, if it names one.
 
     Raises:
-        InvalidSpecialist: The function takes neither one parameter nor two, or capabilities are no sequence of terms.
+        InvalidSpecialist: The function takes neither one parameter nor two, capabilities are no sequence of terms, or
+            the output is neither a model nor a schema.
     """
     able = terms(capabilities)
 
@@ -97,13 +103,15 @@ def specialist(
         own = wrapped
         while isinstance(own, functools.partial):
             own = cast("functools.partial[object]", own).func
+        called = name if name is not None else str(getattr(own, "__name__", type(own).__name__))
         return FunctionSpecialist(
             wrapped,
             SpecialistCard(
-                name=name if name is not None else getattr(own, "__name__", type(own).__name__),
+                name=called,
                 description=description if description is not None else inspect.getdoc(own) or "",
                 capabilities=able,
                 max_concurrency=max_concurrency,
+                output_schema=returned_schema(wrapped) if output is None else declared_schema(output, called),
             ),
         )
 

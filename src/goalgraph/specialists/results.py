@@ -10,9 +10,10 @@ from langchain_core.messages import BaseMessage
 from pydantic import JsonValue
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
+from goalgraph.specialists.schemas import misfits
 from goalgraph.specialists.specialist import StepResult
 
-__all__ = ["InvalidOutput", "OutputTooLarge", "as_json", "as_result"]
+__all__ = ["InvalidOutput", "OutputTooLarge", "as_json", "as_result", "fitting"]
 
 MAX_CHARACTERS = 5_000_000
 """Largest output that is kept, counted in characters of all its texts, keys and numbers, and one for each item."""
@@ -23,7 +24,7 @@ _INT64 = 2**63
 
 
 class InvalidOutput(TypeError):
-    """An output that cannot become JSON."""
+    """An output that cannot become JSON, or does not fit its schema."""
 
 
 class OutputTooLarge(ValueError):
@@ -50,6 +51,21 @@ def as_json(value: object, *, max_characters: int = MAX_CHARACTERS) -> JsonValue
         OutputTooLarge: More characters than allowed.
     """
     return _Cleaner(max_characters).clean(value, 0)
+
+
+def fitting(output: JsonValue, schema: Mapping[str, JsonValue] | None) -> JsonValue:
+    """Return an output that fits a JSON Schema.
+
+    Args:
+        output: Plain JSON.
+        schema: None: anything fits.
+
+    Raises:
+        InvalidOutput: It does not; the text is one line and says all that is wrong.
+    """
+    if schema is not None and (wrong := misfits(output, schema)):
+        raise InvalidOutput(f"the output does not fit the schema that was declared for it: {wrong}")
+    return output
 
 
 class _Cleaner:

@@ -4,16 +4,20 @@ from collections.abc import Iterable
 
 from goalgraph.errors import UnknownSpecialist
 from goalgraph.planner.card import SpecialistCard
-from goalgraph.planner.plan import Step
+from goalgraph.planner.plan import AgentStep
 
 __all__ = ["route"]
 
 
-def route(step: Step, cards: Iterable[SpecialistCard]) -> tuple[str, ...]:
+def route(step: AgentStep, cards: Iterable[SpecialistCard]) -> tuple[str, ...]:
     """Return names in the order in which to try them; the first is the choice.
 
     Where the step names nobody, the candidates have all required capabilities; the best match, the one with the fewest
     others, comes first, then the one registered first.
+
+    Args:
+        step: Of a flat plan: several specialists for one work are steps of their own there.
+        cards: The specialists.
 
     Raises:
         UnknownSpecialist: Nobody can do it (a validated plan has no such step).

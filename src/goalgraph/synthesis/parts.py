@@ -3,11 +3,17 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from goalgraph.planner import dag
+from goalgraph.planner.naming import reference
 from goalgraph.planner.outcome import Outcome, text_of
-from goalgraph.planner.plan import Step
+from goalgraph.planner.plan import ParallelStep, Plan, Step
+from goalgraph.planner.wording import task_of, title_of
 from goalgraph.synthesis.synthesizer import SynthesisRequest
 
-__all__ = ["Gap", "Part", "gaps", "parts"]
+__all__ = ["Gap", "Part", "ends", "gaps", "parts"]
+
+_LONGEST_POINT = 200
+"""Characters of an item's text that still make a point of a list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,32 +40,107 @@ class Gap:
 def parts(request: SynthesisRequest, among: Collection[str] | None = None) -> tuple[Part, ...]:
     """Usable outcomes, in plan order; those below their step's ``min_confidence`` are marked as weak.
 
+    The work of specialists always counts. What humans filled in, what was computed and what a group says of itself
+    counts at the plan's ends, and there only where it is not the same text once more. Decisions never do.
+
     Args:
         request: The run.
         among: Ids of the steps to look at; None: all.
     """
+    at_end = ends(request.plan)
     found: list[Part] = []
+    texts: set[str] = set()
     for step in request.plan.steps:
         outcome = request.outcomes.get(step.id) if among is None or step.id in among else None
-        if outcome is not None and outcome.status == "succeeded" and (text := text_of(outcome.output).strip()):
-            found.append(
-                Part(step=step.id, task=step.task, text=text, weak=_weakness(step, outcome), notes=outcome.degraded)
-            )
+        if outcome is None or not _has_content(step, at_end) or not (text := _usable(step, outcome)):
+            continue
+        if step.type in ("transform", "parallel") and text in texts:
+            continue
+        texts.add(text)
+        task = task_of(step) if step.type == "agent" else title_of(step)
+        found.append(Part(step=step.id, task=task, text=text, weak=_weakness(step, outcome), notes=outcome.degraded))
     return tuple(found)
 
 
 def gaps(request: SynthesisRequest) -> tuple[Gap, ...]:
-    """Steps without a usable outcome, in plan order, but for those that a condition skipped: they were not wanted."""
-    used = {part.step for part in parts(request)}
-    return tuple(
-        Gap(step=step.id, reason=_reason(outcome))
-        for step in request.plan.steps
-        if step.id not in used and ((outcome := request.outcomes.get(step.id)) is None or outcome.status != "skipped")
-    )
+    """Steps without a usable outcome, in plan order, but for those that a condition skipped: they were not wanted.
+
+    A step that brings no content of its own is missed only where it failed.
+    """
+    at_end = ends(request.plan)
+    found: list[Gap] = []
+    for step in request.plan.steps:
+        outcome = request.outcomes.get(step.id)
+        status = outcome.status if outcome is not None else None
+        if _has_content(step, at_end):
+            missed = status != "skipped" and (outcome is None or not _usable(step, outcome))
+        else:
+            missed = status == "failed"
+        if missed:
+            found.append(Gap(step=step.id, reason=_reason(outcome)))
+    return tuple(found)
+
+
+def ends(plan: Plan) -> frozenset[str]:
+    """Ids of the steps whose content a flat plan leads to.
+
+    These are the steps that nothing waits for. One that can have no content, such as an approval or the plain end of a
+    group, stands for what it waits for itself.
+    """
+    graph = dag.graph(plan)
+    by_id = {step.id: step for step in plan.steps}
+    left, seen, found = list(dag.sinks(plan)), set[str](), set[str]()
+    while left:
+        step = by_id[left.pop()]
+        if step.id in seen:
+            continue
+        seen.add(step.id)
+        if _may_have_content(step):
+            found.add(step.id)
+        elif step.type == "parallel":
+            lasts = [branch[-1] if isinstance(branch, tuple) else branch for branch in step.branches]
+            left += [last for last in lasts if isinstance(last, str)]
+        else:
+            left += graph[step.id]
+    return frozenset(found)
+
+
+def _may_have_content(step: Step) -> bool:
+    if step.type == "parallel":
+        return step.output is not None and not _repeats(step)
+    return step.type in ("agent", "map", "transform", "human_input", "sub_plan")
+
+
+def _repeats(step: ParallelStep) -> bool:
+    """Whether a group's output is that of its one branch and no more, as a sub-plan's is that of its last step."""
+    lone = step.branches[0] if len(step.branches) == 1 else None
+    return isinstance(lone, str) and step.output == f"{{{{ {reference(lone)}.output }}}}"
+
+
+def _has_content(step: Step, at_end: Collection[str]) -> bool:
+    return step.type in ("agent", "map") or step.id in at_end
+
+
+def _usable(step: Step, outcome: Outcome) -> str:
+    """Text of an outcome; empty where it has none, or its step did not succeed."""
+    if outcome.status != "succeeded":
+        return ""
+    if step.type == "map" and isinstance(outcome.output, list):
+        return _items_text([text_of(item).strip() for item in outcome.output])
+    return text_of(outcome.output).strip()
+
+
+def _items_text(items: list[str]) -> str:
+    """Join the items' texts, as points where all are short, else as sections; items without text are left out."""
+    told = [(number, text) for number, text in enumerate(items, 1) if text]
+    if all("\n" not in text and len(text) <= _LONGEST_POINT for _, text in told):
+        return "\n".join(f"- {text}" for _, text in told)
+    return "\n\n".join(f"### {number}\n\n{text}" for number, text in told)
 
 
 def _weakness(step: Step, outcome: Outcome) -> str:
-    if step.min_confidence is None or outcome.confidence is None or outcome.confidence >= step.min_confidence:
+    floor = step.min_confidence if step.type == "agent" else None
+    if floor is None or outcome.confidence is None or outcome.confidence >= floor:
         return ""
     return f"low confidence: {outcome.confidence:g}"
 

@@ -1,13 +1,15 @@
 """Answers without a model: all outcomes in plan order, or the last one."""
 
-from goalgraph.planner import dag
-from goalgraph.synthesis.parts import Part, parts
+from collections import Counter
+from collections.abc import Sequence
+
+from goalgraph.synthesis.parts import Part, ends, parts
 from goalgraph.synthesis.synthesizer import Synthesis, SynthesisRequest
 
 __all__ = ["Concatenate", "LastWins"]
 
 _MAX_HEADING = 100
-"""Characters of a task that still make a heading; a longer one is named by its step's id."""
+"""Characters of a task that still make a heading; a longer one, or one to be filled in, is named by its step's id."""
 
 
 class Concatenate:
@@ -21,29 +23,41 @@ class Concatenate:
         found = parts(request)
         if len(found) == 1:
             return Synthesis(answer=_marked(found[0]))
-        return Synthesis(answer="\n\n".join(f"## {_heading(part)}\n\n{_marked(part)}" for part in found))
+        headings = _headings(found)
+        sections = [f"## {heading}\n\n{_marked(part)}" for heading, part in zip(headings, found, strict=True)]
+        return Synthesis(answer="\n\n".join(sections))
 
 
 class LastWins:
-    """The last usable outcome among those that no other step builds on; where none is usable, the last one at all."""
+    """The last usable outcome among those the plan leads to; where none is usable, the last one at all.
+
+    The plan leads to what no other step builds on; where that is only the end of a group, to the group's last steps.
+    """
 
     async def synthesize(self, request: SynthesisRequest) -> Synthesis:
         """Take that outcome; the answer is empty where there is none."""
-        ends = frozenset(dag.sinks(request.plan))
-        chosen = parts(request, ends) or parts(request)
+        at_end = ends(request.plan)
+        chosen = parts(request, at_end) or parts(request)
         if not chosen:
             return Synthesis(answer="")
         last = chosen[-1]
         lost = (
             ()
-            if last.step in ends
+            if last.step in at_end
             else (f"the answer is that of the earlier step {last.step!r}: no last step has one",)
         )
         return Synthesis(answer=_marked(last), degraded=lost)
 
 
+def _headings(found: Sequence[Part]) -> list[str]:
+    """Name each part by its task; those with the same one, as of several specialists for one work, by their ids."""
+    tasks = Counter(map(_heading, found))
+    return [heading if tasks[heading := _heading(part)] == 1 else part.step for part in found]
+
+
 def _heading(part: Part) -> str:
-    return part.task if len(part.task) <= _MAX_HEADING and "\n" not in part.task else part.step
+    fits = len(part.task) <= _MAX_HEADING and "\n" not in part.task and "{{" not in part.task
+    return part.task if fits else part.step
 
 
 def _marked(part: Part) -> str:

@@ -16,6 +16,7 @@ class SynthesisRequest:
 
     goal: str
     plan: Plan
+    """Flat, as it ran."""
     outcomes: Mapping[str, Outcome]
     """By step id; a step that never ran has none."""
 

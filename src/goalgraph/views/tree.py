@@ -7,7 +7,9 @@ from rich.text import Text
 from rich.tree import Tree
 
 from goalgraph.planner import dag
+from goalgraph.planner.compilation import compile_plan
 from goalgraph.planner.plan import Plan, Step
+from goalgraph.planner.wording import doer_of, kind_of, title_of
 from goalgraph.views.text import one_line
 
 __all__ = ["plan_text", "plan_tree"]
@@ -20,38 +22,55 @@ class _Entry:
     """A step as both views show it."""
 
     id: str
+    kind: str
+    """Word for the step's type; empty for work of a specialist, which goes without saying."""
     who: str
+    """Empty where nobody does it."""
     task: str
     notes: str
     """What it waits for, and under which condition; empty where there is neither."""
+    is_end: bool
+    """Whether it is only the end of a group."""
+
+    @property
+    def label(self) -> str:
+        """Type and doer in one."""
+        return ": ".join(filter(None, (self.kind, self.who)))
 
 
 def plan_tree(plan: Plan, doers: Mapping[str, str] | None = None) -> Tree:
     """Draw a valid plan: a branch for each layer, whose steps can run at the same time.
 
     Args:
-        plan: Without cycles.
-        doers: Name of the specialist by step id, for steps that leave it open.
+        plan: Without cycles; steps inside of steps are shown by their qualified ids, as they run.
+        doers: Name of who does it by step id, for steps that leave it open.
     """
-    tree = Tree(Text(_title(plan), style="bold"))
-    for number, layer in enumerate(_layers(plan, doers or {}), 1):
+    flat = compile_plan(plan)
+    tree = Tree(Text(_title(flat), style="bold"))
+    for number, layer in enumerate(_layers(flat, doers or {}), 1):
         branch = tree.add(Text(_heading(number, layer), style="bold blue"))
         for entry in layer:
-            label = Text.assemble((entry.id, "cyan"), "  ", (entry.who, "magenta"))
+            label = Text.assemble((entry.id, "cyan"))
+            if entry.kind:
+                label.append(f"  {entry.kind}", style="yellow")
+            if entry.who:
+                label.append(f"  {entry.who}", style="magenta")
             if entry.notes:
                 label.append(f"  {entry.notes}", style="dim")
-            branch.add(label.append(f"\n{entry.task}", style="default"))
+            label.append("  " if entry.is_end else "\n")
+            branch.add(label.append(entry.task, style="default"))
     return tree
 
 
 def plan_text(plan: Plan, doers: Mapping[str, str] | None = None) -> str:
     """Write a valid plan as plain lines, a line for each step; see `plan_tree`."""
-    lines = [_title(plan)]
-    for number, layer in enumerate(_layers(plan, doers or {}), 1):
+    flat = compile_plan(plan)
+    lines = [_title(flat)]
+    for number, layer in enumerate(_layers(flat, doers or {}), 1):
         lines.append(_heading(number, layer))
         for entry in layer:
             notes = f" ({entry.notes})" if entry.notes else ""
-            lines.append(f"  {entry.id} [{entry.who}]{notes}: {entry.task}")
+            lines.append(f"  {entry.id} [{entry.label}]{notes}: {entry.task}")
     return "\n".join(lines)
 
 
@@ -62,23 +81,47 @@ def _title(plan: Plan) -> str:
 
 
 def _heading(number: int, layer: list[_Entry]) -> str:
-    return f"layer {number}" + (f", {len(layer)} in parallel" if len(layer) > 1 else "")
+    at_once = sum(1 for entry in layer if not entry.is_end)
+    return f"layer {number}" + (f", {at_once} in parallel" if at_once > 1 else "")
 
 
 def _layers(plan: Plan, doers: Mapping[str, str]) -> Iterator[list[_Entry]]:
     steps = {step.id: step for step in plan.steps}
     place = {step_id: number for number, step_id in enumerate(steps)}
+    forks = _forks(plan)
     for layer in dag.layers(plan):
-        yield [_entry(steps[step_id], doers, place) for step_id in layer]
+        yield [_entry(steps[step_id], doers, place, forks.get(step_id, {})) for step_id in layer]
 
 
-def _entry(step: Step, doers: Mapping[str, str], place: Mapping[str, int]) -> _Entry:
-    who = doers.get(step.id) or step.agent or f"anyone with {', '.join(step.requires)}"
-    needs = sorted(dag.needs(step), key=place.__getitem__)
+def _forks(plan: Plan) -> Mapping[str, Mapping[str, str]]:
+    """For each step that is in a branch of a condition, the conditions' ids with the branch's name."""
+    found: dict[str, dict[str, str]] = {}
+    for step in plan.steps:
+        if step.type == "condition":
+            for branch, ids in (("then", step.then), ("else", step.otherwise)):
+                for one in ids:
+                    if isinstance(one, str):
+                        found.setdefault(one, {})[step.id] = branch
+    return found
+
+
+def _entry(step: Step, doers: Mapping[str, str], place: Mapping[str, int], forks: Mapping[str, str]) -> _Entry:
+    kind, who = kind_of(step), doer_of(step, doers)
+    told = forks.keys() | set(dag.branch_names(step) if step.type == "parallel" else ())
+    needs = sorted(dag.needs(step) - told, key=place.__getitem__)
     more = f" and {len(needs) - _MOST_NEEDS} more" if len(needs) > _MOST_NEEDS else ""
     notes = [
+        *(f"{branch} of {fork}" for fork, branch in forks.items()),
         f"needs {', '.join(needs[:_MOST_NEEDS])}{more}" if needs else "",
         f"if {one_line(step.when, 60)}" if step.when is not None else "",
+        {"all_success": "", "all_done": "whatever they come to", "any_success": "any of them"}[step.join],
         "optional" if step.optional else "",
     ]
-    return _Entry(id=step.id, who=one_line(who, 80), task=one_line(step.task), notes="; ".join(filter(None, notes)))
+    return _Entry(
+        id=step.id,
+        kind="" if step.type == "agent" else kind,
+        who=one_line(who, 80) if step.type in ("agent", "human_approval", "human_input", "map") else "",
+        task=one_line(title_of(step)),
+        notes="; ".join(filter(None, notes)),
+        is_end=step.type == "parallel",
+    )

@@ -1,0 +1,31 @@
+"""Outcomes of steps that end without being done."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Literal
+
+from goalgraph.planner.outcome import Outcome, StepError
+
+__all__ = ["cancelled", "unrun"]
+
+
+def unrun(
+    step_id: str, fate: Literal["skip", "block"], needs: Iterable[str], outcomes: Mapping[str, Outcome]
+) -> Outcome:
+    """Make the outcome of a step that may never run, because of what became of those it waits for."""
+    if fate == "skip":
+        return Outcome(step=step_id, status="skipped", started_at=_now())
+    culprits = [need for need in needs if need in outcomes and outcomes[need].status not in ("succeeded", "skipped")]
+    message = "needs " + ", ".join(f"{need!r} ({outcomes[need].status})" for need in culprits[:5])
+    error = StepError(code="dependency", message=message)
+    return Outcome(step=step_id, status="blocked", error=error, started_at=_now())
+
+
+def cancelled(step_id: str, reason: str) -> Outcome:
+    """Make the outcome of a step that was stopped on purpose."""
+    error = StepError(code="cancelled", message=reason)
+    return Outcome(step=step_id, status="cancelled", error=error, started_at=_now())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

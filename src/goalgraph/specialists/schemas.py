@@ -1,0 +1,113 @@
+"""JSON Schemas of outputs and answers: declared by models and functions, checked against values."""
+
+import functools
+import inspect
+import json
+import re
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import Any, TypeGuard, cast, get_type_hints
+
+from langchain_core.messages import BaseMessage
+from pydantic import BaseModel, JsonValue
+from pydantic.errors import PydanticUserError
+
+from goalgraph.errors import InvalidSpecialist
+from goalgraph.specialists.specialist import StepResult
+
+__all__ = ["OutputType", "declared_schema", "misfits", "returned_schema"]
+
+OutputType = type[BaseModel] | Mapping[str, JsonValue]
+"""What an output is to be: a pydantic model, or a JSON Schema."""
+
+_MOST = 20
+_LONGEST = 200
+"""Characters of one misfit: the value it quotes may be megabytes."""
+
+
+def declared_schema(output: OutputType, who: str) -> dict[str, JsonValue]:
+    """Return the JSON Schema that a declaration stands for, apart from the caller's own.
+
+    Args:
+        output: A model, whose outputs have all of its fields, or a schema.
+        who: Name of the specialist, for messages.
+
+    Raises:
+        InvalidSpecialist: It is neither, or no valid schema.
+    """
+    from jsonschema import Draft202012Validator, SchemaError
+
+    if _is_model(output):
+        try:
+            return output.model_json_schema(mode="serialization")
+        except PydanticUserError as error:
+            raise InvalidSpecialist(
+                f"the output {output.__name__} of specialist {who!r} has no JSON Schema: {_first_line(error)}",
+                hint="use types that have one, or give a schema",
+            ) from error
+    try:
+        schema: dict[str, JsonValue] = json.loads(
+            json.dumps(dict(cast("Mapping[str, JsonValue]", output)), allow_nan=False)
+        )
+        Draft202012Validator.check_schema(schema)
+    except (ValueError, TypeError) as error:
+        raise InvalidSpecialist(
+            f"the output of specialist {who!r} is neither a pydantic model nor a JSON Schema: {_first_line(error)}",
+            hint="write output=MyModel, or output={'type': 'object', ...}",
+        ) from error
+    except SchemaError as error:
+        raise InvalidSpecialist(
+            f"the output of specialist {who!r} is no valid JSON Schema: {_shown(error.json_path, error.message)}",
+            hint="see json-schema.org, draft 2020-12",
+        ) from error
+    return schema
+
+
+def returned_schema(function: Callable[..., object]) -> dict[str, JsonValue] | None:
+    """Return the JSON Schema of the pydantic model that a function says it returns; None where it says nothing such."""
+    while isinstance(function, functools.partial):
+        function = cast("functools.partial[object]", function).func
+    called = function if inspect.isroutine(function) else type(function).__call__
+    try:
+        found: object = get_type_hints(called).get("return")
+        return found.model_json_schema(mode="serialization") if _is_model(found) else None
+    except (NameError, TypeError, AttributeError, SyntaxError, PydanticUserError):
+        return None  # what an annotation names may not be there at run time
+
+
+def misfits(value: JsonValue, schema: Mapping[str, JsonValue]) -> str:
+    """Say on one line all that keeps a value from fitting a JSON Schema; empty where nothing does.
+
+    References to other documents are not followed: whoever wrote the schema may be a stranger.
+    """
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import UnknownType
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import EMPTY_REGISTRY
+
+    checker = Draft202012Validator.FORMAT_CHECKER
+    validator: Any = Draft202012Validator(dict(schema), registry=EMPTY_REGISTRY, format_checker=checker)
+    told: list[str] = []
+    try:
+        for error in islice(validator.iter_errors(value), _MOST + 1):
+            told.append(_shown(str(error.json_path), str(error.message)) if len(told) < _MOST else "and more")
+    except Unresolvable as error:
+        return f"the schema refers to {error.ref!r}, which is not in it"
+    except (UnknownType, RecursionError, TypeError, ValueError, AttributeError, re.error) as error:
+        return f"the schema cannot be used ({type(error).__name__}): {_first_line(error)}"
+    return "; ".join(told)
+
+
+def _is_model(found: object) -> TypeGuard[type[BaseModel]]:
+    """Whether it is a class of models; messages and results are read for what is in them."""
+    return inspect.isclass(found) and issubclass(found, BaseModel) and not issubclass(found, (BaseMessage, StepResult))
+
+
+def _shown(path: str, message: str) -> str:
+    where = path.removeprefix("$").removeprefix(".")
+    text = " ".join(f"{where}: {message}".split() if where else message.split())
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 + 5 :]}"
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join((str(error).splitlines() or [""])[0].split())[:_LONGEST]
