@@ -56,6 +56,10 @@ def expected(plan: Plan, results: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+def agent_steps(plan: Plan) -> list[AgentStep]:
+    return [step for step in plan.steps if step.type == "agent"]
+
+
 class Watch:
     """Counts what runs at the same time."""
 
@@ -93,7 +97,7 @@ async def played(
         board.leave(step.id, None if parked else Outcome(step=step.id, status=status))
 
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
-        for step in plan.steps:
+        for step in agent_steps(plan):
             if step.id not in board.outcomes or board.outcomes[step.id].status in ("blocked", "skipped"):
                 group.create_task(task(step))
     return began
@@ -109,7 +113,7 @@ def test_every_step_ends_as_its_join_says_within_the_limits(data: st.DataObject)
     total = data.draw(st.one_of(st.none(), st.integers(1, 4)))
     each = data.draw(st.dictionaries(st.sampled_from(["a", "b"]), st.integers(1, 2)))
     index = PlanIndex.of(plan)
-    specialists = {step.id: step.agent or "" for step in plan.steps}
+    specialists = {step.id: step.agent or "" for step in agent_steps(plan)}
     watch = Watch()
 
     async def go() -> tuple[Board, list[str]]:
@@ -138,7 +142,7 @@ def test_a_board_set_up_in_the_middle_goes_on_as_if_it_had_seen_the_beginning(da
         for step_id in sorted(wanted, key=lambda one: int(one[1:]))[:cut]
     }
     index = PlanIndex.of(plan)
-    specialists = {step.id: step.agent or "" for step in plan.steps}
+    specialists = {step.id: step.agent or "" for step in agent_steps(plan)}
 
     async def go() -> tuple[Board, list[str]]:
         board = Board(index, recorded, specialists, Slots(2, {}, index.priority))
@@ -156,7 +160,7 @@ def test_what_needs_a_parked_step_parks_with_it_and_nothing_hangs(data: st.DataO
     plan = data.draw(plans())
     results = {step.id: data.draw(st.sampled_from(["succeeded", "failed", "parked"])) for step in plan.steps}
     index = PlanIndex.of(plan)
-    specialists = {step.id: step.agent or "" for step in plan.steps}
+    specialists = {step.id: step.agent or "" for step in agent_steps(plan)}
 
     async def go() -> tuple[Board, list[str]]:
         board = Board(index, {}, specialists, Slots(2, {}, index.priority))

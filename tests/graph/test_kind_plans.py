@@ -140,12 +140,11 @@ class Truth:
                 )
             self.needs[step.id] = tuple(needed)
             if step.type == "map":
-                self._add_items(step, len(self._items(step)))
+                self._add_items(step, self._count(step))
         assert ids <= self.outcomes.keys(), f"without an outcome: {ids - self.outcomes.keys()}"
 
-    def _items(self, step: MapStep) -> list[str]:
-        ids = [f"{step.id}[{number}]" for number in range(3)]
-        return [one for one in ids if one in self.outcomes]
+    def _count(self, step: MapStep) -> int:
+        return sum(1 for number in range(3) if f"{step.id}[{number}]" in self.outcomes)
 
     def _add_items(self, step: MapStep, count: int) -> None:
         if step.on_failure == "fail_fast":
@@ -206,26 +205,14 @@ class Truth:
         if step.type == "condition":
             return "failed" if step.test == "1 / 0" else "succeeded"
         if step.type == "map":
-            return self._whole(step) if self._items(step) else "succeeded"
+            return self._whole(step) if self._count(step) else "succeeded"
         return "succeeded"
 
     def _heads(self, whole: ParallelStep | MapStep) -> list[str]:
-        """What a group's end is about: the ends of its branches, and what stands in its conditions."""
+        """What a group's end is about."""
         if whole.type == "map":
-            names = found = self._items(whole)
-        else:
-            branches = [branch if isinstance(branch, tuple) else (branch,) for branch in whole.branches]
-            found = [str(branch[-1]) for branch in branches]
-            names = [str(one) for branch in branches for one in branch]
-        found = list(found)
-        for name in names:
-            step = self.steps[name]
-            if step.type == "condition":
-                listed = [str(one) for one in (*step.then, *step.otherwise)]
-                wholes = [f"{one}." for one in listed if self.steps[one].type == "parallel"]
-                inside = [one for one in listed if one.startswith(f"{name}.")]
-                found += [one for one in inside if not one.startswith(tuple(wholes))]
-        return found
+            return [items_of(whole, number)[-1].id for number in range(self._count(whole))]
+        return [str(branch[-1] if isinstance(branch, tuple) else branch) for branch in whole.branches]
 
     def _whole(self, step: ParallelStep | MapStep) -> str:
         heads = self._heads(step)

@@ -81,7 +81,7 @@ def test_a_plan_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         plan.name = "other"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(ValidationError, match="frozen"):
-        plan.steps[0].task = "other"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+        plan.steps[0].id = "other"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_the_mapping_a_step_was_made_from_stays_the_callers() -> None:

@@ -24,6 +24,7 @@ from goalgraph import (
     specialist,
 )
 from goalgraph.planner.documents import load_plan
+from goalgraph.planner.plan import Step
 from goalgraph.testing import ScriptedChatModel
 
 
@@ -58,8 +59,11 @@ create_plan_agent([sync_function])  # type: ignore[call-arg,arg-type]  # pyright
 create_plan_agent(None, [sync_function], ExecutionPolicy())  # type: ignore[call-arg,arg-type]  # pyright: ignore
 
 plan = Plan(steps=(AgentStep(id="a", task="read", agent="decorated", input={"rows": [1, 2]}),))
-assert_type(plan.steps, tuple[AgentStep, ...])
-assert_type(plan.step("a").input, dict[str, JsonValue])
+assert_type(plan.steps, tuple[Step, ...])
+found = plan.step("a")
+if found.type == "agent":
+    assert_type(found, AgentStep)
+    assert_type(found.input, dict[str, JsonValue])
 assert_type(load_plan({"steps": []}), Plan)
 assert_type(load_plan(Path("plan.yaml")), Plan)
 
