@@ -26,7 +26,7 @@ from goalgraph.errors import InvalidGoal
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.decomposer import PlanRequest
 from goalgraph.planner.offline import OfflineDecomposer
-from goalgraph.planner.vocabulary import stems
+from goalgraph.planner.offline.vocabulary import stems
 
 _GENERIC = SpecialistCard(name="assistant", description="Does anything it is asked to")
 

@@ -58,7 +58,17 @@ def test_the_python_of_the_page_works(code: str) -> None:
 
 
 def test_the_page_has_every_type_of_step_and_every_field() -> None:
-    for name in ("agent", "human_approval", "human_input", "condition", "parallel", "map", "wait", "sub_plan", "transform"):
+    for name in (
+        "agent",
+        "human_approval",
+        "human_input",
+        "condition",
+        "parallel",
+        "map",
+        "wait",
+        "sub_plan",
+        "transform",
+    ):
         assert re.search(rf"^### .*\b{name}\b", PAGE, re.MULTILINE), name
     from goalgraph.planner.plan import Plan
 

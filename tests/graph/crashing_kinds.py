@@ -28,7 +28,10 @@ PLAN: dict[str, Any] = {
             "depends_on": ["read"],
             "branches": [
                 {"id": "web", "agent": "worker"},
-                [{"id": "find", "agent": "worker"}, {"id": "sift", "agent": "worker", "input": {"of": "{{ steps.find.output }}"}}],
+                [
+                    {"id": "find", "agent": "worker"},
+                    {"id": "sift", "agent": "worker", "input": {"of": "{{ steps.find.output }}"}},
+                ],
             ],
         },
         {"id": "enough", "type": "condition", "if": "steps.research.output.web", "then": ["write"], "else": ["stop"]},
@@ -49,24 +52,37 @@ PLAN: dict[str, Any] = {
                 "plan": {
                     "steps": [
                         {"id": "open", "agent": "worker", "input": {"of": "{{ input.file }}"}},
-                        {"id": "look", "type": "human_approval", "prompt": "Is {{ input.file }} right?", "depends_on": ["open"]},
-                        {"id": "keep", "agent": "worker", "depends_on": ["look"], "input": {"of": "{{ steps.open.output }}"}},
+                        {"id": "look", "type": "human_approval", "prompt": "{{ input.file }}?", "depends_on": ["open"]},
+                        {
+                            "id": "keep",
+                            "agent": "worker",
+                            "depends_on": ["look"],
+                            "input": {"of": "{{ steps.open.output }}"},
+                        },
                     ]
                 },
             },
         },
         {"id": "who", "type": "human_input", "prompt": "Who signs?", "schema": {"type": "string", "minLength": 1}},
-        {"id": "sum", "type": "transform", "output": {"kept": "{{ steps.each.output | length }}", "by": "{{ steps.who.output }}"}},
+        {
+            "id": "sum",
+            "type": "transform",
+            "output": {"kept": "{{ steps.each.output | length }}", "by": "{{ steps.who.output }}"},
+        },
         {
             "id": "last",
             "agent": "worker",
             "join": "all_success",
             "depends_on": ["write", "news"],
-            "input": {"of": "{{ steps.sum.output }}", "said": "{{ steps.news.output }}", "got": "{{ steps.research.output }}"},
+            "input": {
+                "of": "{{ steps.sum.output }}",
+                "said": "{{ steps.news.output }}",
+                "got": "{{ steps.research.output }}",
+            },
         },
     ],
     "output": "{{ steps.last.output }}",
-}  # fmt: skip
+}
 WORK = 12
 """Steps that the worker does: three for themselves, three of the research, six of the items."""
 

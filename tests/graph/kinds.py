@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, Interrupt
 
@@ -79,8 +80,8 @@ def worker(
     return works
 
 
-def agent_of(*specialists: Any, **more: Any) -> PlanAgent:
-    return create_plan_agent(None, specialists, **{"checkpointer": InMemorySaver(), **more})
+def agent_of(*specialists: Any, checkpointer: BaseCheckpointSaver[Any] | None = None, **more: Any) -> PlanAgent:
+    return create_plan_agent(None, specialists, checkpointer=checkpointer or InMemorySaver(), **more)
 
 
 def goal(*steps: Any, inputs: Mapping[str, Any] | None = None, **plan: Any) -> Result:

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from langgraph.checkpoint.sqlite import SqliteSaver
-
 from tests.graph.kinds import (
     CONFIG,
     Ledger,
@@ -21,7 +20,7 @@ from tests.graph.kinds import (
 )
 
 
-def fork(test: str, step_id: str = "c", **fields: Any) -> Result:
+def fork(test: str, step_id: str = "c", /, **fields: Any) -> Result:
     return {"id": step_id, "type": "condition", "if": test, **fields}
 
 
@@ -134,7 +133,8 @@ async def test_conditions_in_conditions_and_one_after_the_other() -> None:
 
 async def test_a_condition_that_is_itself_skipped_skips_both_branches() -> None:
     plan = goal(
-        fork("true", when="false", then=[agent_step("yes")], **{"else": [agent_step("no")]}), agent_step("after", "c.yes")
+        fork("true", when="false", then=[agent_step("yes")], **{"else": [agent_step("no")]}),
+        agent_step("after", "c.yes"),
     )
     result = await ran(agent_of(worker(Ledger())), plan)
     assert set(statuses(result).values()) == {"skipped"}
@@ -195,11 +195,12 @@ async def test_a_decision_stands_after_a_pause(sqlite: SqliteSaver) -> None:
 @pytest.mark.parametrize("kind", ["parallel", "sub_plan", "map"])
 async def test_a_whole_waits_for_what_stands_in_its_conditions_and_fails_with_it(kind: str) -> None:
     inner = fork("true", then=[agent_step("slow"), agent_step("quick")])
-    whole: Result = {
+    kinds: dict[str, Result] = {
         "parallel": {"type": "parallel", "branches": [inner, agent_step("b")]},
         "sub_plan": {"type": "sub_plan", "plan": {"steps": [inner]}},
         "map": {"type": "map", "over": [1], "step": inner},
-    }[kind]
+    }
+    whole = kinds[kind]
     plan = goal({"id": "g", **whole}, agent_step("after", "g", join="all_done"))
     inside = "g[0]" if kind == "map" else "g.c"
     for fails in ([], [f"{inside}.slow"]):
@@ -213,10 +214,11 @@ async def test_a_whole_waits_for_what_stands_in_its_conditions_and_fails_with_it
 async def test_what_a_group_in_a_condition_forgives_is_forgiven(kind: str) -> None:
     group = {"id": "in", "type": "parallel", "on_failure": "continue", "branches": [agent_step("x"), agent_step("y")]}
     inner = fork("true", then=[group])
-    whole: Result = {
+    kinds: dict[str, Result] = {
         "parallel": {"type": "parallel", "branches": [inner, agent_step("b")]},
         "map": {"type": "map", "over": [1], "step": inner},
-    }[kind]
+    }
+    whole = kinds[kind]
     inside = "g[0]" if kind == "map" else "g.c"
     agent = agent_of(worker(Ledger(), seconds={f"{inside}.in.y": 0.02, "g.b": 0.02}, fails=[f"{inside}.in.x"]))
     result = await ran(agent, goal({"id": "g", **whole, "on_failure": "fail_fast"}))

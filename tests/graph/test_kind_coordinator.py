@@ -8,9 +8,6 @@ import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.messages.ai import UsageMetadata
 from langgraph.checkpoint.sqlite import SqliteSaver
-
-from goalgraph import StepContext, StepTask, specialist
-from goalgraph.testing import ScriptedChatModel
 from tests.graph.kinds import (
     Ledger,
     Result,
@@ -24,6 +21,9 @@ from tests.graph.kinds import (
     stopped_after,
     worker,
 )
+
+from goalgraph import StepContext, StepTask, specialist
+from goalgraph.testing import ScriptedChatModel
 
 
 def guarded(*guardrails: Result, **more: Any) -> Result:
@@ -264,7 +264,9 @@ JOINED: Result = {**PLAN, "plan": {"steps": [agent_step("a"), agent_step("b", "a
 
 
 @pytest.mark.parametrize("yes", [True, False])
-@pytest.mark.parametrize("whole", [GROUP, MAP, PLAN, SEVERAL, JOINED], ids=["group", "map", "plan", "several", "joined"])
+@pytest.mark.parametrize(
+    "whole", [GROUP, MAP, PLAN, SEVERAL, JOINED], ids=["group", "map", "plan", "several", "joined"]
+)
 async def test_for_a_whole_a_human_is_asked_once_before_any_of_it_begins(whole: Result, yes: bool) -> None:
     ledger = Ledger()
     agent = agent_of(worker(ledger), worker(ledger, "other"))

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
+from tests.graph.kinds import CONFIG, Ledger, Result, agent_of, agent_step, answer, asked, goal, ran, statuses, worker
 
 from goalgraph import create_plan_agent
-from tests.graph.kinds import CONFIG, Ledger, Result, agent_of, agent_step, answer, asked, goal, ran, statuses, worker
 
 EVERYTHING: list[Result] = [
     agent_step("a"),
@@ -33,8 +33,7 @@ async def test_every_kind_says_when_it_starts_and_ends_and_what_it_asks() -> Non
     events: list[Result] = []
 
     async def watched(given: Any) -> None:
-        async for event in agent.astream(given, CONFIG, stream_mode="custom"):
-            events.append(event)
+        events.extend([event async for event in agent.astream(given, CONFIG, stream_mode="custom")])
 
     await watched(goal(*EVERYTHING))
     paused: Result = {"__interrupt__": (await agent.aget_state(CONFIG)).interrupts}

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command
-
 from tests.graph.kinds import (
     CONFIG,
     Ledger,
@@ -95,7 +94,9 @@ async def test_an_input_that_does_not_fit_is_asked_again(sqlite: SqliteSaver) ->
     assert result["outcomes"]["a"].output == 31
 
 
-@pytest.mark.parametrize(("policy", "status", "code"), [("reject", "failed", "timeout"), ("approve", "succeeded", None)])
+@pytest.mark.parametrize(
+    ("policy", "status", "code"), [("reject", "failed", "timeout"), ("approve", "succeeded", None)]
+)
 async def test_a_passed_deadline_decides(policy: str, status: str, code: str | None, sqlite: SqliteSaver) -> None:
     ledger = Ledger()
     agent = agent_of(worker(ledger), checkpointer=sqlite)
@@ -134,7 +135,9 @@ async def test_a_passed_deadline_that_escalates_asks_once_more_without_one(sqlit
 
 async def test_an_input_without_an_answer_fails_at_its_deadline(sqlite: SqliteSaver) -> None:
     agent = agent_of(worker(Ledger()), checkpointer=sqlite)
-    paused = await ran(agent, goal(question("who", deadline="{{ input.d }}"), agent_step("b", "who"), inputs={"d": "80ms"}))
+    paused = await ran(
+        agent, goal(question("who", deadline="{{ input.d }}"), agent_step("b", "who"), inputs={"d": "80ms"})
+    )
     paused = await ran(agent, answer(paused, {"who": None}))
     assert asked(paused)["who"].value["problem"]
     await asyncio.sleep(0.1)
@@ -223,5 +226,7 @@ async def test_a_prompt_may_be_one_expression_of_any_value(given: Any) -> None:
 
 
 async def test_a_prompt_that_cannot_be_written_fails_the_step() -> None:
-    result = await ran(agent_of(worker(Ledger())), goal(agent_step("a"), approval("ok", prompt="{{ steps.a.output.x }}?")))
+    result = await ran(
+        agent_of(worker(Ledger())), goal(agent_step("a"), approval("ok", prompt="{{ steps.a.output.x }}?"))
+    )
     assert (statuses(result)["ok"], result["outcomes"]["ok"].error.code) == ("failed", "invalid_input")

@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
-
-from goalgraph import ExecutionPolicy, Limits, StepContext, StepTask, specialist
 from tests.graph.kinds import (
     CONFIG,
     Ledger,
@@ -24,8 +22,10 @@ from tests.graph.kinds import (
     worker,
 )
 
+from goalgraph import ExecutionPolicy, Limits, StepContext, StepTask, specialist
 
-def each(step: Result, over: Any = "{{ input.items }}", step_id: str = "m", **fields: Any) -> Result:
+
+def each(step: Result, over: Any = "{{ input.items }}", step_id: str = "m", /, **fields: Any) -> Result:
     return {"id": step_id, "type": "map", "over": over, "step": step, **fields}
 
 
@@ -279,11 +279,15 @@ async def test_recorded_items_do_not_run_again_in_another_process(limit: int | N
     hang = {"m[1]": 30.0, "m[4]": 30.0} if limit != 1 else {"m[2]": 30.0}
     done = {None: {0, 2, 3, 5, 6}, 1: {0, 1}, 2: {0, 2, 3}}[limit]
     fields = {} if limit is None else {"concurrency": limit}
-    plan = goal(agent_step("before"), each(one(depends_on=["before"]), list(range(7)), **fields), agent_step("after", "m"))
+    plan = goal(
+        agent_step("before"), each(one(depends_on=["before"]), list(range(7)), **fields), agent_step("after", "m")
+    )
     await stopped_after(
         agent_of(worker(first, seconds=hang), checkpointer=sqlite),
         plan,
-        lambda: set(first.of("end")) == {"before", *(f"m[{number}]" for number in done)} and set(hang) <= set(first.started),
+        lambda: (
+            set(first.of("end")) == {"before", *(f"m[{number}]" for number in done)} and set(hang) <= set(first.started)
+        ),
     )
     result = await ran(agent_of(worker(second, seconds=0.002), checkpointer=sqlite), None)
     assert set(second.started) == {"after", *(f"m[{number}]" for number in range(7) if number not in done)}
@@ -296,7 +300,9 @@ async def test_recorded_items_do_not_run_again_in_another_process(limit: int | N
 
 async def test_recorded_items_of_a_map_in_a_map_do_not_run_again(sqlite: SqliteSaver) -> None:
     first, second = Ledger(), Ledger()
-    inner = each(agent_step("cell", input={"of": "{{ row }}{{ cell }}"}), "{{ input.cells }}", "inner", **{"as": "cell"})
+    inner = each(
+        agent_step("cell", input={"of": "{{ row }}{{ cell }}"}), "{{ input.cells }}", "inner", **{"as": "cell"}
+    )
     plan = goal(
         each({"id": "p", "type": "parallel", "branches": [inner, agent_step("b")]}, ["a", "b", "c"], **{"as": "row"}),
         inputs={"cells": [1, 2, 3]},
@@ -380,7 +386,9 @@ async def test_an_interrupt_inside_of_an_items_specialist_is_answered_too() -> N
 
 async def test_questions_of_maps_in_maps() -> None:
     ledger = Ledger()
-    inner = each({"id": "ask", "type": "human_input", "prompt": "{{ row }}{{ cell }}?"}, [1, 2], "inner", **{"as": "cell"})
+    inner = each(
+        {"id": "ask", "type": "human_input", "prompt": "{{ row }}{{ cell }}?"}, [1, 2], "inner", **{"as": "cell"}
+    )
     agent = agent_of(worker(ledger))
     result = await ran(agent, goal(each(inner, ["a", "b"], **{"as": "row"}), agent_step("beside")))
     assert len(asked(result)) == 4
@@ -395,7 +403,48 @@ async def test_questions_of_maps_in_maps() -> None:
 async def test_many_items() -> None:
     ledger = Ledger()
     saver = InMemorySaver()
-    plan = goal(each(one(), "{{ range(300) }}"), {"id": "n", "type": "transform", "output": "{{ steps.m.output | sum }}"})
+    plan = goal(
+        each(one(), "{{ range(300) }}"), {"id": "n", "type": "transform", "output": "{{ steps.m.output | sum }}"}
+    )
     result = await ran(agent_of(worker(ledger), checkpointer=saver), plan, seconds=20)
     assert result["outcomes"]["n"].output == 300 * 299 // 2
     assert len(ledger.started) == 300
+
+
+@pytest.mark.parametrize("kind", ["fail_fast", "concurrency", "timeout", "sub_plan"])
+async def test_groups_in_items_have_their_limits(kind: str) -> None:
+    ledger = Ledger()
+    branches = [agent_step("a"), agent_step("b"), agent_step("c")]
+    kinds: dict[str, Result] = {
+        "fail_fast": {"on_failure": "fail_fast"},
+        "concurrency": {"concurrency": 1},
+        "timeout": {"timeout": 0.05},
+        "sub_plan": {"timeout": 0.05},
+    }
+    limits = kinds[kind]
+    group: Result = {"id": "in", "type": "parallel", "branches": branches, **limits}
+    if kind == "sub_plan":
+        group = {"id": "in", "type": "sub_plan", "plan": {"steps": branches}, **limits}
+    slow = {} if kind == "concurrency" else {"m[0].b": 5.0, "m[1].b": 0.02}
+    agent = agent_of(worker(ledger, seconds=slow, fails=["m[0].a"] if kind == "fail_fast" else []))
+    result = await ran(agent, goal(each(group, [0, 1], on_failure="continue")))
+    found = statuses(result)
+    if kind == "concurrency":
+        assert set(found.values()) == {"succeeded"}
+        assert ledger.most(lambda step: step if step.startswith("m[0]") else None) == 1
+        assert ledger.most() == 2
+    else:
+        assert (found["m[0].b"], found["m[0]"]) == ("cancelled", "failed")
+        assert (found["m[1].b"], found["m[1]"], found["m"]) == ("succeeded",) * 3
+
+
+async def test_a_map_in_an_items_group_is_stopped_with_it() -> None:
+    inner = each(agent_step("cell"), [1, 2], "deep")
+    group: Result = {"id": "in", "type": "parallel", "branches": [agent_step("a"), inner], "on_failure": "fail_fast"}
+    ledger = Ledger()
+    slow = {"m[0].a": 0.02, "m[0].deep[0]": 5.0, "m[0].deep[1]": 5.0}
+    result = await ran(agent_of(worker(ledger, seconds=slow, fails=["m[0].a"])), goal(each(group, [0])))
+    assert {step: state for step, state in statuses(result).items() if "deep" in step} == dict.fromkeys(
+        ("m[0].deep", "m[0].deep[0]", "m[0].deep[1]"), "cancelled"
+    )
+    assert sorted(ledger.of("cancel")) == ["m[0].deep[0]", "m[0].deep[1]"]

@@ -5,8 +5,20 @@ from typing import Any
 
 import pytest
 from langgraph.checkpoint.sqlite import SqliteSaver
-
-from tests.graph.kinds import CONFIG, Ledger, Result, agent_of, agent_step, answer, asked, goal, ran, statuses, stopped_after, worker
+from tests.graph.kinds import (
+    CONFIG,
+    Ledger,
+    Result,
+    agent_of,
+    agent_step,
+    answer,
+    asked,
+    goal,
+    ran,
+    statuses,
+    stopped_after,
+    worker,
+)
 
 
 def group(*branches: Any, **fields: Any) -> Result:
@@ -162,7 +174,9 @@ async def test_where_all_branches_fail_the_whole_fails(rule: str) -> None:
 async def test_the_failure_of_an_early_step_of_a_branch_is_the_branchs() -> None:
     ledger = Ledger()
     agent = agent_of(worker(ledger, seconds={"g.b": 5}, fails=["g.a1"]))
-    result = await ran(agent, goal(group([agent_step("a1"), agent_step("a2")], agent_step("b"), on_failure="fail_fast")))
+    result = await ran(
+        agent, goal(group([agent_step("a1"), agent_step("a2")], agent_step("b"), on_failure="fail_fast"))
+    )
     assert statuses(result) == {"g.a1": "failed", "g.a2": "blocked", "g.b": "cancelled", "g": "failed"}
 
 
@@ -239,14 +253,14 @@ async def test_no_more_branches_are_at_work_than_allowed(limit: int) -> None:
 
 def ledger_place(ledger: Ledger, step: str) -> int:
     """How many steps of the group had ended when this one began."""
-    return sum(1 for kind, one in ledger.lines[: ledger.lines.index(("start", step))] if kind == "end" and one != "beside")
+    return sum(
+        1 for kind, one in ledger.lines[: ledger.lines.index(("start", step))] if kind == "end" and one != "beside"
+    )
 
 
 async def test_branches_that_wait_for_each_other_share_their_place() -> None:
     ledger = Ledger()
-    plan = goal(
-        group([agent_step("a1"), agent_step("a2", "b1")], [agent_step("b1"), agent_step("b2")], concurrency=1)
-    )
+    plan = goal(group([agent_step("a1"), agent_step("a2", "b1")], [agent_step("b1"), agent_step("b2")], concurrency=1))
     result = await ran(agent_of(worker(ledger, seconds=0.002)), plan)
     assert set(statuses(result).values()) == {"succeeded"}
     assert ledger.most() == 1
@@ -346,7 +360,12 @@ async def test_the_time_of_a_group_goes_on_while_a_human_is_waited_for(sqlite: S
 async def test_several_agents_do_the_same_work_at_the_same_time() -> None:
     ledger = Ledger()
     agent = agent_of(worker(ledger, "ann", seconds=0.01), worker(ledger, "bob b.", seconds=0.01, fails=["both.bob_b_"]))
-    step = {"id": "both", "agents": ["ann", "bob b."], "task": "look at {{ input.x }}", "input": {"of": "{{ input.x }}"}}
+    step = {
+        "id": "both",
+        "agents": ["ann", "bob b."],
+        "task": "look at {{ input.x }}",
+        "input": {"of": "{{ input.x }}"},
+    }
     result = await ran(agent, goal(agent_step("a", agent="ann"), {**step, "depends_on": ["a"]}, inputs={"x": 5}))
     assert statuses(result) == {
         "a": "succeeded",
@@ -372,3 +391,16 @@ async def test_a_group_goes_on_in_another_process_where_it_was(sqlite: SqliteSav
     assert second.most(branch_of) == 2
     assert result["outcomes"]["g"].output == "g.d1"
     assert all(first.keys[step] == second.keys[step] for step in ("g.b1", "g.c0"))
+
+
+async def test_groups_that_share_branches_do_not_keep_each_other_waiting() -> None:
+    """Each has given its only place to a branch whose second step needs the other's."""
+    plan = goal(
+        {"id": "g", "type": "parallel", "concurrency": 1, "branches": [["p", "q"], "s"]},
+        {"id": "h", "type": "parallel", "concurrency": 1, "branches": [["r", "s"], "q"]},
+        *(agent_step(name) for name in "pqrs"),
+    )
+    ledger = Ledger()
+    result = await ran(agent_of(worker(ledger, seconds=0.002)), plan)
+    assert set(statuses(result).values()) == {"succeeded"}
+    assert set(ledger.started) == {"p", "q", "r", "s"}

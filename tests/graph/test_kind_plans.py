@@ -7,11 +7,13 @@ waits for. Steps may be cancelled only inside of a group that fails fast and in 
 import asyncio
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, reject, settings
 from hypothesis import strategies as st
 from langgraph.checkpoint.memory import InMemorySaver
+from tests.graph.kinds import CONFIG, Ledger, Result, agent_of, answer, asked, worker
 
 from goalgraph import ExecutionPolicy, Outcome, PlanAgent
 from goalgraph.errors import InvalidPlan
@@ -19,7 +21,6 @@ from goalgraph.graph.run import recorded_outcomes
 from goalgraph.planner import dag
 from goalgraph.planner.compilation import compile_plan, items_of
 from goalgraph.planner.plan import MapStep, ParallelStep, Plan, Step
-from tests.graph.kinds import CONFIG, Ledger, Result, agent_of, answer, asked, worker
 
 BAD = ("failed", "blocked", "cancelled")
 
@@ -165,8 +166,7 @@ class Truth:
         guards = self.guards.get(step_id, [])
         deciders = [self.outcomes[guard] for guard, _ in guards]
         if any(
-            one.status == "succeeded" and one.output != value
-            for one, (_, value) in zip(deciders, guards, strict=True)
+            one.status == "succeeded" and one.output != value for one, (_, value) in zip(deciders, guards, strict=True)
         ):
             return "skipped"
         if any(one.status in BAD for one in deciders):
@@ -251,13 +251,14 @@ async def go(agent: PlanAgent, given: Any, ledger: Ledger, stop_after: int | Non
             await asyncio.gather(task, return_exceptions=True)
             if task.cancelled():
                 return None
-        return await task
+        result: Result = await task
+    return result
 
 
 async def recorded(agent: PlanAgent) -> set[str]:
     """Steps whose outcomes are stored, items of maps under way included."""
     found = set(recorded_outcomes(await agent.aget_state(CONFIG)))
-    saver: Any = agent.checkpointer
+    saver: Any = vars(agent)["checkpointer"]
     kept = await saver.aget_tuple(CONFIG)
     for _, channel, value in (kept.pending_writes or ()) if kept is not None else ():
         if channel == "__return__":
@@ -265,36 +266,32 @@ async def recorded(agent: PlanAgent) -> set[str]:
     return found
 
 
+def branch_at_work(whole: ParallelStep | MapStep, step_id: str) -> str | None:
+    """Which branch or item of a group a step is in."""
+    if whole.type == "map":
+        inside = step_id.startswith(f"{whole.id}[")
+        return step_id[len(whole.id) :].partition("]")[0] if inside else None
+    for number, branch in enumerate(whole.branches):
+        for name in map(str, branch if isinstance(branch, tuple) else (branch,)):
+            if step_id == name or step_id.startswith((f"{name}.", f"{name}[")):
+                return str(number)
+    return None
+
+
 def limits_hold(truth: Truth, ledger: Ledger) -> bool:
     """Whether no more branches and items were at work than allowed."""
+    humans = [step_id for step_id, step in truth.steps.items() if step.type == "human_approval"]
     for step in truth.steps.values():
-        limit = step.concurrency if step.type in ("parallel", "map") else None
-        humans = [one for one in truth.steps.values() if one.type == "human_approval"]
-        if limit is None or any(one.id.startswith((f"{step.id}.", f"{step.id}[")) for one in humans):
+        if (step.type != "parallel" and step.type != "map") or step.concurrency is None:
+            continue
+        if any(step_id.startswith((f"{step.id}.", f"{step.id}[")) for step_id in humans):
             continue  # branches that have waited for a human take no place any more
-        starts: list[tuple[str, str]] = []
-        if step.type == "parallel":
-            for number, branch in enumerate(step.branches):
-                names = branch if isinstance(branch, tuple) else (branch,)
-                starts += [(str(number), f"{name}") for name in names]
-
-        def branch_of(step_id: str, whole: Step = step, starts: Sequence[tuple[str, str]] = starts) -> str | None:
-            if whole.type == "map":
-                own = step_id.startswith(f"{whole.id}[")
-                return step_id[len(whole.id) :].partition("]")[0] if own else None
-            for number, name in starts:
-                if step_id == name or step_id.startswith((f"{name}.", f"{name}[")):
-                    return number
-            return None
-
-        if ledger.most(branch_of) > limit:
+        if ledger.most(partial(branch_at_work, step)) > step.concurrency:
             return False
     return True
 
 
-async def played(
-    plan: Plan, seed: int, stops: Sequence[int], at_once: bool, most: int | None
-) -> tuple[Result, Ledger]:
+async def played(plan: Plan, seed: int, stops: Sequence[int], at_once: bool, most: int | None) -> tuple[Result, Ledger]:
     """Run a plan to its end, with the runs cancelled and the questions answered as told."""
     ledger = Ledger()
     order = random.Random(seed)

@@ -4,8 +4,6 @@ import asyncio
 
 import pytest
 from langgraph.checkpoint.sqlite import SqliteSaver
-
-from goalgraph import ExecutionPolicy
 from tests.graph.kinds import (
     CONFIG,
     Ledger,
@@ -21,6 +19,8 @@ from tests.graph.kinds import (
     worker,
 )
 
+from goalgraph import ExecutionPolicy
+
 FAST = ExecutionPolicy(on_failure="fail_fast")
 
 
@@ -28,7 +28,12 @@ def under_way() -> list[Result]:
     """Steps of all kinds that take long."""
     return [
         agent_step("slow"),
-        {"id": "g", "type": "parallel", "branches": [agent_step("x"), [agent_step("y"), agent_step("z")]], "concurrency": 1},
+        {
+            "id": "g",
+            "type": "parallel",
+            "branches": [agent_step("x"), [agent_step("y"), agent_step("z")]],
+            "concurrency": 1,
+        },
         {"id": "m", "type": "map", "over": [1, 2, 3], "step": agent_step("one"), "concurrency": 2},
         {
             "id": "n",

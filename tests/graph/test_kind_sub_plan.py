@@ -6,10 +6,6 @@ from typing import Any
 
 import pytest
 from langgraph.checkpoint.sqlite import SqliteSaver
-
-from goalgraph import Plan
-from goalgraph.planner.folder_library import FolderLibrary
-from goalgraph.planner.library import InMemoryLibrary
 from tests.graph.kinds import (
     CONFIG,
     Ledger,
@@ -24,6 +20,10 @@ from tests.graph.kinds import (
     stopped_after,
     worker,
 )
+
+from goalgraph import Plan
+from goalgraph.planner.folder_library import FolderLibrary
+from goalgraph.planner.library import InMemoryLibrary
 
 
 def sub(*steps: Any, step_id: str = "p", give: Any = None, **fields: Any) -> Result:
@@ -68,8 +68,12 @@ async def test_the_output_is_what_the_plan_says_or_its_ends(output: Any, found: 
 
 async def test_plans_in_plans_in_plans() -> None:
     innermost = sub(agent_step("a", input={"of": "{{ input.v + 1 }}"}), give={"v": "{{ input.v * 10 }}"}, step_id="p")
-    middle = sub(agent_step("a"), innermost, give={"v": "{{ input.v + 2 }}"}, step_id="p", output="{{ steps.p.output }}")
-    result = await ran(agent_of(worker(Ledger())), goal(sub(middle, agent_step("a"), give={"v": 3}, output="{{ steps.p.output }}")))
+    middle = sub(
+        agent_step("a"), innermost, give={"v": "{{ input.v + 2 }}"}, step_id="p", output="{{ steps.p.output }}"
+    )
+    result = await ran(
+        agent_of(worker(Ledger())), goal(sub(middle, agent_step("a"), give={"v": 3}, output="{{ steps.p.output }}"))
+    )
     assert result["outcomes"]["p"].output == 51
     assert {"p.a", "p.p.a", "p.p.p.a"} <= set(result["outcomes"])
 
@@ -151,7 +155,11 @@ async def test_in_branches_and_items() -> None:
     result = await ran(
         agent_of(worker(Ledger())),
         goal(
-            {"id": "g", "type": "parallel", "branches": [double("l", "{{ 1 }}"), [double("m", "{{ 2 }}"), double("r", "{{ steps.m.output }}")]]},
+            {
+                "id": "g",
+                "type": "parallel",
+                "branches": [double("l", "{{ 1 }}"), [double("m", "{{ 2 }}"), double("r", "{{ steps.m.output }}")]],
+            },
             {"id": "m", "type": "map", "over": "{{ [1, 2, 3] }}", "step": double("one", "{{ item + index }}")},
         ),
     )
@@ -162,8 +170,12 @@ async def test_in_branches_and_items() -> None:
 @pytest.mark.parametrize("kind", ["memory", "folder"])
 async def test_plans_of_the_library_by_alias(kind: str, tmp_path: Path) -> None:
     library = InMemoryLibrary() if kind == "memory" else FolderLibrary(tmp_path)
-    first = Plan.model_validate({"steps": [{"id": "a", "type": "transform", "output": "one {{ input.x }}"}], "inputs": {"x": 1}})
-    second = Plan.model_validate({"steps": [{"id": "a", "type": "transform", "output": "two {{ input.x }}"}], "inputs": {"x": 1}})
+    first = Plan.model_validate(
+        {"steps": [{"id": "a", "type": "transform", "output": "one {{ input.x }}"}], "inputs": {"x": 1}}
+    )
+    second = Plan.model_validate(
+        {"steps": [{"id": "a", "type": "transform", "output": "two {{ input.x }}"}], "inputs": {"x": 1}}
+    )
     wrapping = Plan.model_validate(
         {"steps": [{"id": "in", "type": "sub_plan", "plan": "intake", "input": {"x": "{{ input.y }}"}}]}
     )
@@ -176,7 +188,12 @@ async def test_plans_of_the_library_by_alias(kind: str, tmp_path: Path) -> None:
         goal(
             {"id": "p", "type": "sub_plan", "plan": "intake@1"},
             {"id": "q", "type": "sub_plan", "plan": "wrapping", "input": {"y": "{{ steps.p.output }}"}},
-            {"id": "m", "type": "map", "over": [7, 8], "step": {"id": "s", "type": "sub_plan", "plan": "intake", "input": {"x": "{{ item }}"}}},
+            {
+                "id": "m",
+                "type": "map",
+                "over": [7, 8],
+                "step": {"id": "s", "type": "sub_plan", "plan": "intake", "input": {"x": "{{ item }}"}},
+            },
         ),
     )
     assert result["outcomes"]["p"].output == "one 1"
@@ -184,11 +201,15 @@ async def test_plans_of_the_library_by_alias(kind: str, tmp_path: Path) -> None:
     assert result["outcomes"]["m"].output == ["two 7", "two 8"]
 
 
-@pytest.mark.parametrize("field", [{"timeout": 0.05}, {"coordinator": {"guardrails": [{"type": "timeout", "max_seconds": 0.05}]}}])
+@pytest.mark.parametrize(
+    "field", [{"timeout": 0.05}, {"coordinator": {"guardrails": [{"type": "timeout", "max_seconds": 0.05}]}}]
+)
 async def test_a_sub_plan_whose_time_is_up_fails(field: Result) -> None:
     ledger = Ledger()
     agent = agent_of(worker(ledger, seconds={"p.a": 5, "beside": 0.1}))
-    result = await ran(agent, goal(sub(agent_step("a"), agent_step("b", "a"), **field), agent_step("beside"), agent_step("x", "p")))
+    result = await ran(
+        agent, goal(sub(agent_step("a"), agent_step("b", "a"), **field), agent_step("beside"), agent_step("x", "p"))
+    )
     found = statuses(result)
     assert (found["p.a"], found["p.b"], found["p"], found["x"], found["beside"]) == (
         "cancelled",
@@ -216,7 +237,7 @@ async def test_it_goes_on_where_it_was_with_the_inputs_it_had(sqlite: SqliteSave
     await stopped_after(agent, plan, lambda: first.of("end") == ["p.a"])
     agent = agent_of(worker(second), checkpointer=sqlite)
     paused = await ran(agent, None)
-    result = await ran(agent, answer(paused, {step: True for step in asked(paused)}))
+    result = await ran(agent, answer(paused, dict.fromkeys(asked(paused), True)))
     assert second.started == ["slow", "p.b"]
     assert result["outcomes"]["p.a"].output == result["outcomes"]["p"].output
     assert asked(paused)["p.ok"].value["prompt"] == f"{result['outcomes']['p'].output}?"

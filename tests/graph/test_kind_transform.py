@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from langgraph.checkpoint.sqlite import SqliteSaver
-
 from tests.graph.kinds import Ledger, Result, agent_of, agent_step, answer, asked, goal, ran, statuses, worker
 
 SLY = "{{ 1 + 1 }} {{ input.secret }} {% raw %}"
@@ -18,7 +17,10 @@ async def test_expressions_anywhere_in_the_output_give_native_values() -> None:
     agent = agent_of(worker(Ledger(), replies={"a": {"rows": [1, 2], "name": "x"}}))
     output = {
         "rows": "{{ steps.a.output.rows }}",
-        "deep": [{"n": "{{ steps.a.output.rows | length }}", "text": "{{ steps.a.output.name }}!"}, [None, True, 1.5, "plain"]],
+        "deep": [
+            {"n": "{{ steps.a.output.rows | length }}", "text": "{{ steps.a.output.name }}!"},
+            [None, True, 1.5, "plain"],
+        ],
         "none": "{{ none }}",
         "key {{ not an expression }}": "{{ steps.a.status }}",
     }
@@ -88,7 +90,12 @@ async def test_what_an_output_says_is_never_read_as_an_expression(sqlite: Sqlite
                 "plan": {"steps": [agent_step("z", task="do {{ input.v }}", input={"of": "{{ input.v }}"})]},
             },
         },
-        {"id": "g", "type": "parallel", "branches": [transform("{{ steps.m.output[0] }}", "l")], "output": "{{ steps.g.l.output }}"},
+        {
+            "id": "g",
+            "type": "parallel",
+            "branches": [transform("{{ steps.m.output[0] }}", "l")],
+            "output": "{{ steps.g.l.output }}",
+        },
         {"id": "ok", "type": "human_approval", "prompt": "Publish {{ steps.g.output }}?"},
         inputs={"sly": SLY, "secret": "hidden"},
         output="{{ steps.g.output }}",

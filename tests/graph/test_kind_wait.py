@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 from langgraph.checkpoint.sqlite import SqliteSaver
-
-from goalgraph import ExecutionPolicy
 from tests.graph.kinds import (
     CONFIG,
     Ledger,
@@ -23,6 +21,8 @@ from tests.graph.kinds import (
     stopped_after,
     worker,
 )
+
+from goalgraph import ExecutionPolicy
 
 
 def wait(*needs: str, step_id: str = "w", **fields: Any) -> Result:
@@ -69,7 +69,12 @@ async def test_until_a_time_and_past_times_are_over_at_once() -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"duration": "{{ input.x }}"}, {"until": "{{ input.x }}"}, {"duration": "{{ input.y }}"}, {"until": "{{ input.y }}"}],
+    [
+        {"duration": "{{ input.x }}"},
+        {"until": "{{ input.x }}"},
+        {"duration": "{{ input.y }}"},
+        {"until": "{{ input.y }}"},
+    ],
 )
 async def test_an_expression_that_gives_no_time_fails_the_wait(fields: Result) -> None:
     plan = goal(wait(**fields), agent_step("a", "w"), inputs={"x": "some day", "y": [1]})
@@ -97,7 +102,9 @@ async def test_a_wait_takes_nobodys_place() -> None:
 
 async def test_a_wait_goes_on_in_another_process_where_it_was(sqlite: SqliteSaver) -> None:
     ledger = Ledger()
-    plan = goal(agent_step("a"), wait("a", duration=0.5), wait("a", step_id="short", duration=0.15), agent_step("b", "w"))
+    plan = goal(
+        agent_step("a"), wait("a", duration=0.5), wait("a", step_id="short", duration=0.15), agent_step("b", "w")
+    )
     await stopped_after(agent_of(worker(ledger), checkpointer=sqlite), plan, lambda: ledger.of("end") == ["a"])
     await asyncio.sleep(0.3)
     begin = datetime.now(UTC)
@@ -150,7 +157,9 @@ async def test_a_human_is_not_kept_waiting_by_a_wait_which_goes_on_after(sqlite:
 async def test_work_in_progress_is_finished_before_a_human_is_asked_while_others_sleep() -> None:
     ledger = Ledger()
     agent = agent_of(worker(ledger, seconds=0.05))
-    plan = goal(wait(duration=20), {"id": "ask", "type": "human_approval", "prompt": "?"}, agent_step("a"), agent_step("b", "a"))
+    plan = goal(
+        wait(duration=20), {"id": "ask", "type": "human_approval", "prompt": "?"}, agent_step("a"), agent_step("b", "a")
+    )
     paused = await ran(agent, plan)
     assert list(asked(paused)) == ["ask"]
     assert ledger.of("end") == ["a", "b"]

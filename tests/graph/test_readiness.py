@@ -39,13 +39,16 @@ TABLE: dict[Join, dict[Readiness, str]] = {
 }
 OPTIONAL: dict[Join, dict[Readiness, str]] = {
     # The second of the two is optional: what became of it stops nobody, unless it was cancelled.
-    "all_success": {"run": "SS SF SK SB", "wait": "S- K- -S -F -K -B --", "skip": "KS KF KK KB", "block": "FS FF SC FC F-"},
+    "all_success": {
+        "run": "SS SF SK SB",
+        "wait": "S- K- -S -F -K -B --",
+        "skip": "KS KF KK KB",
+        "block": "FS FF SC FC F-",
+    },
     "all_done": {"run": "SS SF SK FS FF", "wait": "S- -S", "skip": "", "block": ""},
     "any_success": {"run": "SS SF FS -S S-", "wait": "-F -K --", "skip": "KK", "block": "FF FK KF"},
 }
-ROWS = [
-    (join, pair, fate) for join, fates in TABLE.items() for fate, pairs in fates.items() for pair in pairs.split()
-]
+ROWS = [(join, pair, fate) for join, fates in TABLE.items() for fate, pairs in fates.items() for pair in pairs.split()]
 OPTIONAL_ROWS = [
     (join, pair, fate) for join, fates in OPTIONAL.items() for fate, pairs in fates.items() for pair in pairs.split()
 ]
@@ -53,8 +56,11 @@ OPTIONAL_ROWS = [
 
 def known(states: str) -> dict[str, Outcome]:
     """Outcomes of the steps d0, d1, ... in these states."""
-    found = {f"d{place}": STATES[state] for place, state in enumerate(states)}
-    return {step: Outcome(step=step, status=status) for step, status in found.items() if status is not None}
+    found: dict[str, Outcome] = {}
+    for place, state in enumerate(states):
+        if (status := STATES[state]) is not None:
+            found[f"d{place}"] = Outcome(step=f"d{place}", status=status)
+    return found
 
 
 def test_the_table_has_every_pair_of_states_for_every_rule() -> None:

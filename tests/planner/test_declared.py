@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from goalgraph.planner.declared import Missing, missing_field, schema_of
+from goalgraph.planner.checks.declared import Missing, missing_field, schema_of
 
 ROW: dict[str, Any] = {"type": "object", "properties": {"n": {"type": "integer"}}}
 

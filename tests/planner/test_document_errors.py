@@ -9,8 +9,8 @@ import yaml
 
 from goalgraph import InvalidPlan, PlanProblem
 from goalgraph.planner.documents import load_plan, parse_plan
-from goalgraph.planner.faults import Refused
-from goalgraph.planner.yaml_reader import LOADER, Loader, yaml_data
+from goalgraph.planner.documents.faults import Refused
+from goalgraph.planner.documents.yaml_reader import LOADER, Loader, yaml_data
 
 
 def problems(text: str) -> tuple[PlanProblem, ...]:

@@ -7,7 +7,7 @@ import pytest
 
 from goalgraph import InvalidPlan, PlanProblem
 from goalgraph.planner.documents import load_plan, parse_plan
-from goalgraph.planner.limits import MAX_BYTES
+from goalgraph.planner.documents.limits import MAX_BYTES
 
 GOOD = "steps:\n  - {id: a, task: read it, agent: reader}\n"
 

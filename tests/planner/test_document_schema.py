@@ -14,8 +14,8 @@ from tests.planner.plan_strategies import examples, plans
 
 from goalgraph import InvalidPlan, Plan
 from goalgraph.planner.documents import dump_plan, parse_plan
-from goalgraph.planner.form_errors import fields_of
-from goalgraph.planner.schema import plan_schema
+from goalgraph.planner.documents.form_errors import fields_of
+from goalgraph.planner.documents.schema import plan_schema
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "plan.schema.json"
 VALIDATOR = jsonschema.Draft202012Validator(plan_schema())
@@ -56,7 +56,7 @@ workflow:
 
 
 def test_the_published_schema_is_current() -> None:
-    """Renew it with ``python -m goalgraph.planner.schema > docs/plan.schema.json``."""
+    """Renew it with ``python -m goalgraph.planner.documents.schema > docs/plan.schema.json``."""
     assert json.loads(PUBLISHED.read_text("utf-8")) == plan_schema()
 
 

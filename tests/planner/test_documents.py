@@ -14,6 +14,7 @@ from tests.planner.plan_strategies import examples, plans, texts, values
 
 from goalgraph import AgentStep, InvalidPlan, Plan
 from goalgraph.planner.documents import PlanDocument, dump_plan, load_plan, parse_document, parse_plan, read_document
+from goalgraph.planner.documents.yaml_reader import LOADER, Loader, yaml_data
 from goalgraph.planner.plan import (
     Coordinator,
     HumanApprovalStep,
@@ -23,7 +24,6 @@ from goalgraph.planner.plan import (
     TimeoutGuardrail,
     TransformStep,
 )
-from goalgraph.planner.yaml_reader import LOADER, Loader, yaml_data
 
 GOOD = "steps:\n  - {id: a, task: read it, agent: reader}\n"
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goalgraph.planner.clauses import split_clauses
-from goalgraph.planner.vocabulary import words
+from goalgraph.planner.offline.clauses import split_clauses
+from goalgraph.planner.offline.vocabulary import words
 
 
 @pytest.mark.parametrize(

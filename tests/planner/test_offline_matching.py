@@ -1,7 +1,7 @@
 """How cards are scored against a piece of work."""
 
 from goalgraph.planner.card import SpecialistCard
-from goalgraph.planner.matching import CardIndex
+from goalgraph.planner.offline.matching import CardIndex
 
 BAKER = SpecialistCard(name="baker", description="Bakes bread and cakes", capabilities=("baking",))
 POET = SpecialistCard(name="poet", description="Composes poems about bread and other things", capabilities=("poetry",))

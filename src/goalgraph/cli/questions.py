@@ -13,9 +13,9 @@ from goalgraph.cli.endings import BadInput
 from goalgraph.cli.records import Question
 from goalgraph.graph.answers import Problem, read_approval, read_event, read_input
 from goalgraph.planner.card import SpecialistCard
+from goalgraph.planner.checks.suggestions import Suggestions, listed
 from goalgraph.planner.compilation import items_of
 from goalgraph.planner.plan import Plan, Step
-from goalgraph.planner.suggestions import Suggestions, listed
 
 __all__ = ["Replies", "check_steps", "matched", "questions_of"]
 

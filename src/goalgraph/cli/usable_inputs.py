@@ -6,11 +6,11 @@ from pydantic import JsonValue
 
 from goalgraph.errors import PlanProblem
 from goalgraph.planner.chains import chains
+from goalgraph.planner.checks.scopes import Scope, scope_of_plan
+from goalgraph.planner.checks.suggestions import Suggestions, listed
 from goalgraph.planner.expressions import ExpressionError, References
 from goalgraph.planner.fields import ExpressionField, expression_fields
 from goalgraph.planner.plan import Plan
-from goalgraph.planner.scopes import Scope, scope_of_plan
-from goalgraph.planner.suggestions import Suggestions, listed
 from goalgraph.planner.templates import Expression, read, segments
 
 __all__ = ["unknown_inputs"]

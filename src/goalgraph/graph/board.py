@@ -161,11 +161,12 @@ class Board:
         specialists: Mapping[str, str],
     ) -> tuple[str, ...]:
         """Take in the steps of a map's items and return their ids; each is to `enter`, or is given to `adopt`."""
-        group = self.index.multiply(step, items, values)
+        groups = self.index.multiply(step, items, values)
         ids = self.index.items[step.id]
         self._specialists |= specialists
-        self._stoppable = self._stoppable or group.fail_fast or group.timeout is not None
-        self._join(group)
+        self._stoppable = self._stoppable or any(group.fail_fast or group.timeout for group in groups)
+        for group in groups:
+            self._join(group)
         for step_id in ids:
             self._missing[step_id] = sum(1 for need in self.index.awaited(step_id) if need not in self.outcomes)
         self._activity.multiply(step.id, len(ids))

@@ -91,8 +91,10 @@ class PlanIndex:
         inputs = (self.inputs[step_id],) if step_id in self.inputs else ()
         return tuple(dict.fromkeys((*needs, *(guard for guard, _ in guards or ()), *(members or ()), *inputs)))
 
-    def multiply(self, step: MapStep, items: Sequence[tuple[Step, ...]], values: Sequence[JsonValue]) -> Group:
-        """Take in the steps of a map's items.
+    def multiply(
+        self, step: MapStep, items: Sequence[tuple[Step, ...]], values: Sequence[JsonValue]
+    ) -> tuple[Group, ...]:
+        """Take in the steps of a map's items; return the items as a group, and the groups with any limit in them.
 
         Args:
             step: The map.
@@ -113,7 +115,7 @@ class PlanIndex:
         priority = self.priority.get(step.id, 0.0)
         self.priority |= dict.fromkeys(own, priority)
         branches = tuple(frozenset(one.id for one in steps) for steps in items)
-        return Group(
+        whole = Group(
             id=step.id,
             branches=branches,
             heads=frozenset(steps[-1].id for steps in items),
@@ -122,6 +124,7 @@ class PlanIndex:
             fail_fast=step.on_failure == "fail_fast",
             timeout=step.timeout,
         )
+        return (whole, *_groups(every))
 
     def _add(self, steps: Iterable[Step]) -> None:
         steps = tuple(steps)

@@ -73,7 +73,7 @@ def compiled(plan: Plan, cards: Iterable[SpecialistCard] = ()) -> Compiled:
     if any(isinstance(one, ApprovalGuardrail) for one in plan.coordinator.guardrails):
         work.coordinators[""] = plan.coordinator
     steps = work.guarded(tuple(cards))
-    output = renamed_output(plan.output, names)
+    output = renamed_output(plan.output, names, names.root)
     same = len(steps) == len(plan.steps) and all(one is other for one, other in zip(steps, plan.steps, strict=True))
     if same and output is plan.output:
         return Compiled(plan, work.origins)
@@ -228,7 +228,7 @@ class _Compilation:
         if step.type == "agent":
             self._end(full, step, branches=tuple(flat), on_failure="continue")
             return
-        output = changes_of(step, prefix, names, ()).get("output", step.output)
+        output = renamed_output(step.output, names, inside)
         if output is None and any(one in self._ends for one in flat):
             last = [str(branch[-1] if isinstance(branch, tuple) else branch) for branch in flat]
             forks = {one: self._ends.get(one, one) for one in last}
@@ -265,7 +265,7 @@ class _Compilation:
             self.add(one, inside, inner, (source,))
         self._open(gate, [source, *(inside + one.id for one in plan.steps)])
         ends = _ends(self.steps[begin:])
-        output = renamed_output(plan.output, inner)
+        output = renamed_output(plan.output, inner, inner.root)
         if output is None and len(ends) == 1:
             output = f"{{{{ {reference(ends[0])}.output }}}}"
         limits = [one.max_seconds for one in plan.coordinator.guardrails if isinstance(one, TimeoutGuardrail)]

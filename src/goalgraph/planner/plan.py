@@ -364,7 +364,7 @@ class Plan(_Stored):
     @classmethod
     def json_schema(cls) -> dict[str, JsonValue]:
         """Return the JSON Schema of plan documents, in both of their styles, for editors and other tools."""
-        from goalgraph.planner.schema import plan_schema  # here, because it is made from this class
+        from goalgraph.planner.documents.schema import plan_schema  # here, because it is made from this class
 
         return plan_schema()
 

@@ -49,10 +49,10 @@ def _inside(step: Step, prefix: str, names: Names) -> Step:
     return step.model_copy(update=changes) if changes else step
 
 
-def renamed_output(output: JsonValue, names: Names) -> JsonValue:
-    """Write a plan's output with qualified ids; as it is, where it cannot be read."""
+def renamed_output(output: JsonValue, names: Names, prefix: str) -> JsonValue:
+    """Write the output of a plan or a group with qualified ids, seen from inside; as it is, where it cannot be read."""
     try:
-        return rewritten(output, names.renaming(names.root)) if output is not None else None
+        return rewritten(output, names.renaming(prefix)) if output is not None else None
     except ExpressionError:
         return output
 

@@ -7,13 +7,13 @@ from pydantic import BaseModel, JsonValue
 
 from goalgraph.errors import InvalidPlan, PlanProblem
 from goalgraph.planner.card import SpecialistCard
-from goalgraph.planner.expression_checks import expression_problems, output_problems
+from goalgraph.planner.checks.expression_checks import expression_problems, output_problems
+from goalgraph.planner.checks.graph_checks import graph_problems, guardrail_problems
+from goalgraph.planner.checks.scopes import MOST_LEVELS, Scope, scope_of_plan, size_of
+from goalgraph.planner.checks.step_checks import step_problems
+from goalgraph.planner.checks.suggestions import Suggestions
 from goalgraph.planner.expressions import ExpressionError, References, references
-from goalgraph.planner.graph_checks import graph_problems, guardrail_problems
 from goalgraph.planner.plan import Plan
-from goalgraph.planner.scopes import MOST_LEVELS, Scope, scope_of_plan, size_of
-from goalgraph.planner.step_checks import step_problems
-from goalgraph.planner.suggestions import Suggestions
 
 __all__ = ["PlanPolicy", "checked", "missing_inputs", "validate_plan"]
 

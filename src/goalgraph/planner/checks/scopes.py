@@ -161,7 +161,8 @@ def _scope(
     scope = Scope(
         written=written,
         steps=steps,
-        uses=[tuple(_uses(step)) for step in steps],
+        # Steps that nobody wrote, such as the end of a condition in a branch, use nothing that could be wrong.
+        uses=[tuple(_uses(step)) if step.id in by_id or step.id in flat.origins else () for step in steps],
         origins=flat.origins,
         by_id=by_id,
         names=names,

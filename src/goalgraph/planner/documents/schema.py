@@ -1,6 +1,6 @@
 """The JSON Schema of plan documents, in both styles, for editors.
 
-Renew the copy in the repository with ``python -m goalgraph.planner.schema > docs/plan.schema.json``.
+Renew the copy in the repository with ``python -m goalgraph.planner.documents.schema > docs/plan.schema.json``.
 """
 
 import ast
@@ -16,7 +16,7 @@ from typing import cast
 from pydantic import BaseModel, JsonValue
 
 from goalgraph.planner import plan as types
-from goalgraph.planner.limits import MAX_STEPS
+from goalgraph.planner.documents.limits import MAX_STEPS
 from goalgraph.planner.plan import STEP_ID, Plan
 
 __all__ = ["plan_schema"]

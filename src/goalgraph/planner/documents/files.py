@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from goalgraph.planner.faults import Fault, Refused
-from goalgraph.planner.limits import MAX_BYTES
+from goalgraph.planner.documents.faults import Fault, Refused
+from goalgraph.planner.documents.limits import MAX_BYTES
 
 __all__ = ["text_of_file"]
 

@@ -8,12 +8,12 @@ from pydantic import JsonValue
 from goalgraph.errors import PlanProblem
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.chains import chains
-from goalgraph.planner.declared import declared_output, missing_field
+from goalgraph.planner.checks.declared import declared_output, missing_field
+from goalgraph.planner.checks.scopes import Scope, Use
+from goalgraph.planner.checks.suggestions import Suggestions, listed
 from goalgraph.planner.expressions import ExpressionError, References, references
 from goalgraph.planner.naming import FIELDS, Names, reference
 from goalgraph.planner.plan import Step
-from goalgraph.planner.scopes import Scope, Use
-from goalgraph.planner.suggestions import Suggestions, listed
 from goalgraph.planner.templates import Expression, read, segments
 
 __all__ = ["expression_problems", "output_problems"]

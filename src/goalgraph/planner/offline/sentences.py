@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from goalgraph.planner.protected import COVER
-from goalgraph.planner.vocabulary import VERBS
+from goalgraph.planner.offline.protected import COVER
+from goalgraph.planner.offline.vocabulary import VERBS
 
 __all__ = ["Sentence", "sentences"]
 

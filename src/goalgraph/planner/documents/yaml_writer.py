@@ -9,12 +9,12 @@ from typing import cast
 
 from pydantic import BaseModel
 
-from goalgraph.planner.faults import Fault, Path, Refused, found_text
-from goalgraph.planner.limits import MAX_BYTES, MAX_DEPTH, too_deep, too_large
-from goalgraph.planner.plain_data import plain
+from goalgraph.planner.documents.faults import Fault, Path, Refused, found_text
+from goalgraph.planner.documents.limits import MAX_BYTES, MAX_DEPTH, too_deep, too_large
+from goalgraph.planner.documents.plain_data import plain
+from goalgraph.planner.documents.scalars import MAX_DIGITS
+from goalgraph.planner.documents.shapes import as_list, as_mapping
 from goalgraph.planner.plan import AgentStep, Plan
-from goalgraph.planner.scalars import MAX_DIGITS
-from goalgraph.planner.shapes import as_list, as_mapping
 
 __all__ = ["written"]
 

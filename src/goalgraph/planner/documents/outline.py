@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import cast
 
-from goalgraph.planner.faults import Path, readable
-from goalgraph.planner.forms import STEP_LISTS
-from goalgraph.planner.shapes import as_list, as_mapping
+from goalgraph.planner.documents.faults import Path, readable
+from goalgraph.planner.documents.forms import STEP_LISTS
+from goalgraph.planner.documents.shapes import as_list, as_mapping
 
 __all__ = ["described", "field_path", "origin", "outline"]
 

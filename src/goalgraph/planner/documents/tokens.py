@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from goalgraph.planner.faults import Path, Place
+from goalgraph.planner.documents.faults import Path, Place
 
 __all__ = ["Token", "places_of"]
 

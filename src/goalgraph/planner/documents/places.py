@@ -12,10 +12,10 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from goalgraph.planner.faults import Path, Place, Refused
-from goalgraph.planner.json_reader import json_tokens
-from goalgraph.planner.tokens import Token, places_of
-from goalgraph.planner.yaml_reader import LOADER, Loader, place_of, yaml_events
+from goalgraph.planner.documents.faults import Path, Place, Refused
+from goalgraph.planner.documents.json_reader import json_tokens
+from goalgraph.planner.documents.tokens import Token, places_of
+from goalgraph.planner.documents.yaml_reader import LOADER, Loader, place_of, yaml_events
 
 __all__ = ["locate"]
 

@@ -3,7 +3,7 @@
 import math
 import re
 
-from goalgraph.planner.faults import Fault, found_text
+from goalgraph.planner.documents.faults import Fault, found_text
 
 __all__ = ["MAX_DIGITS", "of_tag", "resolved"]
 

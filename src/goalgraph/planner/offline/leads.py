@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from goalgraph.planner.protected import COVER
-from goalgraph.planner.vocabulary import AMBIGUOUS, FUNCTION_WORDS, VERBS, base_of_gerund, words
+from goalgraph.planner.offline.protected import COVER
+from goalgraph.planner.offline.vocabulary import AMBIGUOUS, FUNCTION_WORDS, VERBS, base_of_gerund, words
 
 __all__ = ["Ask", "Lead", "Link", "Verb", "read_lead", "read_verb"]
 

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Container
 
-from goalgraph.planner.clauses import Clause
-from goalgraph.planner.vocabulary import FUNCTION_WORDS, SYNONYMS, content, stem, stemmed, stems
+from goalgraph.planner.offline.clauses import Clause
+from goalgraph.planner.offline.vocabulary import FUNCTION_WORDS, SYNONYMS, content, stem, stemmed, stems
 
 __all__ = [
     "CLOSING",

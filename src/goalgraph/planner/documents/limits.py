@@ -1,6 +1,6 @@
 """How large and how deep a document may be."""
 
-from goalgraph.planner.faults import Fault, Path, Place
+from goalgraph.planner.documents.faults import Fault, Path, Place
 
 __all__ = [
     "MAX_BYTES",

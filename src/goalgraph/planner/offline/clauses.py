@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from goalgraph.planner.leads import Lead, Link, Verb, read_lead, read_verb
-from goalgraph.planner.protected import COVER, cleaned, cover
-from goalgraph.planner.sentences import Sentence, sentences
-from goalgraph.planner.vocabulary import AMBIGUOUS, CONSTRAINT_VERBS, SYNONYMS, VERBS, stem, stems
+from goalgraph.planner.offline.leads import Lead, Link, Verb, read_lead, read_verb
+from goalgraph.planner.offline.protected import COVER, cleaned, cover
+from goalgraph.planner.offline.sentences import Sentence, sentences
+from goalgraph.planner.offline.vocabulary import AMBIGUOUS, CONSTRAINT_VERBS, SYNONYMS, VERBS, stem, stems
 
 __all__ = ["Clause", "split_clauses"]
 

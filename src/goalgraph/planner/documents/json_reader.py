@@ -4,8 +4,8 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-from goalgraph.planner.faults import MAX_FAULTS, Fault, Path, readable
-from goalgraph.planner.tokens import Token
+from goalgraph.planner.documents.faults import MAX_FAULTS, Fault, Path, readable
+from goalgraph.planner.documents.tokens import Token
 
 __all__ = ["json_data", "json_tokens", "looks_like_json"]
 

@@ -10,18 +10,18 @@ from typing import cast
 from pydantic import ValidationError
 
 from goalgraph.errors import InvalidPlan, PlanProblem
-from goalgraph.planner.faults import MAX_FAULTS, Fault, Path, Refused, found_text
-from goalgraph.planner.files import text_of_file
-from goalgraph.planner.form_errors import faults_of, odd_values
-from goalgraph.planner.forms import canonical
-from goalgraph.planner.json_reader import json_data, looks_like_json
-from goalgraph.planner.limits import MAX_BYTES
-from goalgraph.planner.outline import described, field_path, outline
-from goalgraph.planner.places import locate
-from goalgraph.planner.plain_data import plain
+from goalgraph.planner.documents.faults import MAX_FAULTS, Fault, Path, Refused, found_text
+from goalgraph.planner.documents.files import text_of_file
+from goalgraph.planner.documents.form_errors import faults_of, odd_values
+from goalgraph.planner.documents.forms import canonical
+from goalgraph.planner.documents.json_reader import json_data, looks_like_json
+from goalgraph.planner.documents.limits import MAX_BYTES
+from goalgraph.planner.documents.outline import described, field_path, outline
+from goalgraph.planner.documents.places import locate
+from goalgraph.planner.documents.plain_data import plain
+from goalgraph.planner.documents.yaml_reader import yaml_data
+from goalgraph.planner.documents.yaml_writer import written
 from goalgraph.planner.plan import Plan
-from goalgraph.planner.yaml_reader import yaml_data
-from goalgraph.planner.yaml_writer import written
 
 __all__ = ["PlanDocument", "dump_plan", "load_plan", "parse_document", "parse_plan", "read_document"]
 

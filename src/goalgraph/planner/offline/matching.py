@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from goalgraph.planner.card import SpecialistCard
-from goalgraph.planner.vocabulary import SYNONYMS, stem, stemmed, stems
+from goalgraph.planner.offline.vocabulary import SYNONYMS, stem, stemmed, stems
 
 __all__ = ["CardIndex"]
 

@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 
 from goalgraph.errors import PlanProblem
-from goalgraph.planner.answer_schemas import schema_fault
 from goalgraph.planner.card import SpecialistCard
+from goalgraph.planner.checks.answer_schemas import schema_fault
+from goalgraph.planner.checks.scopes import Written
+from goalgraph.planner.checks.suggestions import Suggestions, listed
 from goalgraph.planner.plan import (
     AgentStep,
     BudgetGuardrail,
@@ -15,8 +17,6 @@ from goalgraph.planner.plan import (
     SubPlanStep,
     WaitStep,
 )
-from goalgraph.planner.scopes import Written
-from goalgraph.planner.suggestions import Suggestions, listed
 
 __all__ = ["step_problems"]
 

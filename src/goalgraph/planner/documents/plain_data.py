@@ -7,8 +7,8 @@ from typing import cast
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from goalgraph.planner.faults import Fault, Path, Refused, found_text
-from goalgraph.planner.limits import (
+from goalgraph.planner.documents.faults import Fault, Path, Refused, found_text
+from goalgraph.planner.documents.limits import (
     MAX_BYTES,
     MAX_DEPTH,
     MAX_ITEMS,

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 from goalgraph.errors import InvalidGoal
 from goalgraph.planner.card import SpecialistCard
-from goalgraph.planner.clauses import Clause, split_clauses
 from goalgraph.planner.decomposer import PlanRequest
-from goalgraph.planner.groundwork import groundwork
-from goalgraph.planner.linking import Needs, link_clauses
-from goalgraph.planner.matching import CardIndex
-from goalgraph.planner.phrases import PREPOSITION
+from goalgraph.planner.offline.clauses import Clause, split_clauses
+from goalgraph.planner.offline.groundwork import groundwork
+from goalgraph.planner.offline.linking import Needs, link_clauses
+from goalgraph.planner.offline.matching import CardIndex
+from goalgraph.planner.offline.phrases import PREPOSITION
+from goalgraph.planner.offline.protected import cleaned
+from goalgraph.planner.offline.questions import lookups
+from goalgraph.planner.offline.vocabulary import SYNONYMS, content, stem, stemmed
 from goalgraph.planner.plan import AgentStep, Plan
-from goalgraph.planner.protected import cleaned
-from goalgraph.planner.questions import lookups
 from goalgraph.planner.templates import literal
 from goalgraph.planner.validation import checked
-from goalgraph.planner.vocabulary import SYNONYMS, content, stem, stemmed
 
 __all__ = ["OfflineDecomposer", "plan_offline"]
 

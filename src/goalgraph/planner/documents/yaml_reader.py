@@ -17,9 +17,17 @@ from yaml.events import (
     ScalarEvent,
 )
 
-from goalgraph.planner.faults import MAX_FAULTS, Fault, Path, Place, Refused, found_text, readable
-from goalgraph.planner.limits import MAX_DEPTH, MAX_ITEMS, MAX_REPEATED, MAX_STEPS, MAX_VALUES, too_deep, too_many
-from goalgraph.planner.scalars import of_tag, resolved
+from goalgraph.planner.documents.faults import MAX_FAULTS, Fault, Path, Place, Refused, found_text, readable
+from goalgraph.planner.documents.limits import (
+    MAX_DEPTH,
+    MAX_ITEMS,
+    MAX_REPEATED,
+    MAX_STEPS,
+    MAX_VALUES,
+    too_deep,
+    too_many,
+)
+from goalgraph.planner.documents.scalars import of_tag, resolved
 
 __all__ = ["LOADER", "Loader", "place_of", "yaml_data", "yaml_events"]
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from goalgraph.planner.clauses import Clause
-from goalgraph.planner.matching import CardIndex
-from goalgraph.planner.phrases import is_report
+from goalgraph.planner.offline.clauses import Clause
+from goalgraph.planner.offline.matching import CardIndex
+from goalgraph.planner.offline.phrases import is_report
 
 __all__ = ["Groundwork", "groundwork"]
 

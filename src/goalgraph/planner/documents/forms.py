@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from goalgraph.planner.faults import Fault, Path, Refused, found_text, readable, suggestion
-from goalgraph.planner.limits import MAX_STEPS, too_many
-from goalgraph.planner.shapes import as_list, as_mapping
+from goalgraph.planner.documents.faults import Fault, Path, Refused, found_text, readable, suggestion
+from goalgraph.planner.documents.limits import MAX_STEPS, too_many
+from goalgraph.planner.documents.shapes import as_list, as_mapping
 
 __all__ = ["CONFLICT", "STEP_LISTS", "SYNONYMS", "canonical"]
 

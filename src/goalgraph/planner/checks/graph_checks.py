@@ -7,12 +7,12 @@ from goalgraph.errors import PlanProblem
 from goalgraph.planner import dag
 from goalgraph.planner.approvals import approved_steps, members, names_step
 from goalgraph.planner.card import SpecialistCard
-from goalgraph.planner.exclusion import Conflict, conflicts
+from goalgraph.planner.checks.exclusion import Conflict, conflicts
+from goalgraph.planner.checks.scopes import Scope, Written
+from goalgraph.planner.checks.suggestions import Suggestions
 from goalgraph.planner.expressions import References
 from goalgraph.planner.naming import inner_steps
 from goalgraph.planner.plan import ApprovalGuardrail, ConditionStep, Coordinator, ParallelStep, Plan, Step
-from goalgraph.planner.scopes import Scope, Written
-from goalgraph.planner.suggestions import Suggestions
 
 __all__ = ["graph_problems", "guardrail_problems"]
 

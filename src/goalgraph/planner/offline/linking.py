@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from goalgraph.planner.clauses import Clause
-from goalgraph.planner.phrases import (
+from goalgraph.planner.offline.clauses import Clause
+from goalgraph.planner.offline.phrases import (
     CLOSING,
     CONDITION,
     PREPOSITION,
@@ -19,7 +19,7 @@ from goalgraph.planner.phrases import (
     is_report,
     results,
 )
-from goalgraph.planner.vocabulary import SYNONYMS, content, stem, stemmed, stems
+from goalgraph.planner.offline.vocabulary import SYNONYMS, content, stem, stemmed, stems
 
 __all__ = ["Needs", "link_clauses"]
 

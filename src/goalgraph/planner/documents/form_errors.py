@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from goalgraph.planner.faults import MAX_FAULTS, Fault, Path, found_text, readable, suggestion
-from goalgraph.planner.forms import SYNONYMS
-from goalgraph.planner.outline import origin
+from goalgraph.planner.documents.faults import MAX_FAULTS, Fault, Path, found_text, readable, suggestion
+from goalgraph.planner.documents.forms import SYNONYMS
+from goalgraph.planner.documents.outline import origin
+from goalgraph.planner.documents.shapes import as_list, as_mapping
 from goalgraph.planner.plan import (
     AgentStep,
     ApprovalGuardrail,
@@ -29,7 +30,6 @@ from goalgraph.planner.plan import (
     TransformStep,
     WaitStep,
 )
-from goalgraph.planner.shapes import as_list, as_mapping
 
 __all__ = ["faults_of", "fields_of", "odd_values"]
 
