@@ -64,10 +64,10 @@ def worker(
         ledger.keys.setdefault(step, set()).add(context.idempotency_key)
         ledger.tasks[step] = task
         try:
-            if isinstance(seconds, Mapping):
-                await asyncio.sleep(seconds.get(step, 0.0))
+            if callable(seconds):
+                await asyncio.sleep(seconds(step))
             else:
-                await asyncio.sleep(seconds(step) if callable(seconds) else seconds)
+                await asyncio.sleep(seconds if isinstance(seconds, (int, float)) else seconds.get(step, 0.0))
         except asyncio.CancelledError:
             ledger.lines.append(("cancel", step))
             raise

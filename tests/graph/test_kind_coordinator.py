@@ -206,6 +206,32 @@ async def test_a_budget_counts_what_threads_spend() -> None:
     assert list(statuses(result).values()) == ["succeeded"] * 3 + ["cancelled"] * 2
 
 
+async def test_what_items_spent_in_another_process_counts(sqlite: SqliteSaver) -> None:
+    def spends(hangs: bool) -> Any:
+        model = model_of("gpt-4o-mini")
+
+        @specialist(name="spender")
+        async def spender(task: StepTask, context: StepContext) -> str:
+            if hangs and task.step == "m[2]":
+                await asyncio.sleep(30)
+            done.append(task.step)
+            return (await model.ainvoke(task.instruction)).text
+
+        return spender
+
+    done: list[str] = []
+    plan = goal(
+        {"id": "m", "type": "map", "over": [1, 2, 3], "step": spend("one")},
+        spend("after", "m"),
+        coordinator=guarded({"type": "budget", "max_cost_usd": 0.4}),
+    )
+    await stopped_after(agent_of(spends(True), checkpointer=sqlite), plan, lambda: len(done) == 2)
+    await asyncio.sleep(0)
+    result = await ran(agent_of(spends(False), checkpointer=sqlite), None)
+    assert done[2:] == [step for step in done[2:] if step.startswith("m")]
+    assert statuses(result) == dict.fromkeys(("m[0]", "m[1]", "m[2]", "m"), "succeeded") | {"after": "cancelled"}
+
+
 async def test_calls_without_a_known_price_are_said() -> None:
     plan = goal(spend("a"), spend("b", "a"), coordinator=guarded({"type": "budget", "max_cost_usd": 0.01}))
     result = await ran(agent_of(spender("my-own-model")), plan)

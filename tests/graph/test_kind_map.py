@@ -448,3 +448,14 @@ async def test_a_map_in_an_items_group_is_stopped_with_it() -> None:
         ("m[0].deep", "m[0].deep[0]", "m[0].deep[1]"), "cancelled"
     )
     assert sorted(ledger.of("cancel")) == ["m[0].deep[0]", "m[0].deep[1]"]
+
+
+async def test_the_time_of_a_map_counts_from_its_first_item_in_whatever_process(sqlite: SqliteSaver) -> None:
+    ledger = Ledger()
+    plan = goal(each(one(), ["a", "b"], timeout=0.5))
+    agent = agent_of(worker(ledger, seconds={"m[1]": 30}), checkpointer=sqlite)
+    await stopped_after(agent, plan, lambda: ledger.of("end") == ["m[0]"])
+    await asyncio.sleep(0.3)
+    result = await ran(agent_of(worker(Ledger(), seconds=0.4), checkpointer=sqlite), None)
+    assert statuses(result) == {"m[0]": "succeeded", "m[1]": "cancelled", "m": "failed"}
+    assert result["outcomes"]["m"].error.code == "timeout"

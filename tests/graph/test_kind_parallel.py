@@ -404,3 +404,12 @@ async def test_groups_that_share_branches_do_not_keep_each_other_waiting() -> No
     result = await ran(agent_of(worker(ledger, seconds=0.002)), plan)
     assert set(statuses(result).values()) == {"succeeded"}
     assert set(ledger.started) == {"p", "q", "r", "s"}
+
+
+async def test_a_place_that_a_human_leaves_free_is_taken_at_once() -> None:
+    ledger = Ledger()
+    asks: Result = {"id": "a", "type": "human_approval", "prompt": "Go on?"}
+    agent = agent_of(worker(ledger, seconds={"beside": 0.05}))
+    paused = await ran(agent, goal(group(asks, agent_step("b"), concurrency=1), agent_step("beside")))
+    assert list(asked(paused)) == ["g.a"]
+    assert ledger.before(("end", "g.b"), ("end", "beside"))

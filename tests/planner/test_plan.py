@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
-from goalgraph import AgentStep, Plan, Retry
+from goalgraph import AgentStep, MapStep, Plan, Retry
 
 
 def step(**fields: Any) -> AgentStep:
@@ -125,3 +125,23 @@ def test_a_plan_goes_through_json_unchanged() -> None:
         output={"all": "{{ steps.a.output }}"},
     )
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
+
+
+def test_what_a_caller_changes_later_does_not_change_the_plan() -> None:
+    rows: list[JsonValue] = [1]
+    given = AgentStep(id="a", agent="x", input={"rows": rows})
+    mapped = MapStep(id="m", over=rows, step=AgentStep(id="i", agent="x"))
+    plan = Plan(inputs={"rows": rows}, steps=(given, mapped))
+    rows.append(2)
+    given.input["more"] = True
+    assert isinstance(mapped.over, list)
+    mapped.over.append(3)
+    assert plan == Plan.model_validate(
+        {
+            "inputs": {"rows": [1]},
+            "steps": [
+                {"id": "a", "agent": "x", "input": {"rows": [1]}},
+                {"id": "m", "type": "map", "over": [1], "step": {"id": "i", "agent": "x"}},
+            ],
+        }
+    )

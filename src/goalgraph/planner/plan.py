@@ -71,7 +71,6 @@ class _Stored(BaseModel):
         frozen=True,
         extra="forbid",
         ser_json_inf_nan="null",
-        revalidate_instances="always",  # so that a plan shares nothing that its caller could change later
         validate_by_name=True,
         validate_by_alias=True,
         serialize_by_alias=True,
@@ -104,7 +103,16 @@ class _Step(_Stored):
     """A failure lowers the quality of the answer but stops no dependant."""
 
 
-class AgentStep(_Step):
+class _CopiedStep(_Step):
+    """A step with data of the caller's, of which a plan takes a copy: what the caller changes later stays his.
+
+    Not for steps with several others inside of them, which may be shared, so that copies would multiply them.
+    """
+
+    model_config = ConfigDict(revalidate_instances="always")
+
+
+class AgentStep(_CopiedStep):
     """Work for a specialist, or for several at once.
 
     The specialist is named (``agent``), or found by what it must be able to do (``requires``). With ``agents`` each of
@@ -150,7 +158,7 @@ class HumanApprovalStep(_Step):
     """What a passed deadline means; ``escalate`` asks once more, marked as such and without a deadline."""
 
 
-class HumanInputStep(_Step):
+class HumanInputStep(_CopiedStep):
     """A human fills something in; the output is the answer."""
 
     type: Literal["human_input"] = "human_input"
@@ -196,7 +204,7 @@ class ParallelStep(_Step):
     """What the output is, with expressions; absent: the branches' outputs by id."""
 
 
-class MapStep(_Step):
+class MapStep(_CopiedStep):
     """One step for every item of a list; the output is the list of their outputs, in the order of the items."""
 
     type: Literal["map"] = "map"
@@ -230,7 +238,7 @@ class WaitStep(_Step):
     """Seconds after which a wait for an event has failed."""
 
 
-class SubPlanStep(_Step):
+class SubPlanStep(_CopiedStep):
     """A whole plan as one step.
 
     Inside, ``input`` is this step's input over the plan's own defaults, and ``steps`` are the plan's own. The output is
@@ -246,7 +254,7 @@ class SubPlanStep(_Step):
     """Seconds for all of it, counted from the start of its first step."""
 
 
-class TransformStep(_Step):
+class TransformStep(_CopiedStep):
     """Computes its output from what is there already, with expressions alone."""
 
     type: Literal["transform"] = "transform"
