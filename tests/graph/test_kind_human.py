@@ -100,10 +100,10 @@ async def test_an_input_that_does_not_fit_is_asked_again(sqlite: SqliteSaver) ->
 async def test_a_passed_deadline_decides(policy: str, status: str, code: str | None, sqlite: SqliteSaver) -> None:
     ledger = Ledger()
     agent = agent_of(worker(ledger), checkpointer=sqlite)
-    plan = goal(approval("ok", deadline="100ms", on_timeout=policy), agent_step("b", "ok"))
+    plan = goal(approval("ok", deadline="300ms", on_timeout=policy), agent_step("b", "ok"))
     paused = await ran(agent, plan)
     assert datetime.fromisoformat(asked(paused)["ok"].value["deadline"]) > datetime.now(UTC)
-    await asyncio.sleep(0.12)
+    await asyncio.sleep(0.32)
     result = await ran(agent, answer(paused, {"ok": status != "succeeded"}))
     outcome = result["outcomes"]["ok"]
     assert outcome.status == status, "an answer that comes too late is none"
@@ -115,17 +115,17 @@ async def test_a_passed_deadline_decides(policy: str, status: str, code: str | N
 
 async def test_a_deadline_may_pass_on_a_resume_without_an_answer(sqlite: SqliteSaver) -> None:
     agent = agent_of(worker(Ledger()), checkpointer=sqlite)
-    await ran(agent, goal(approval("ok", deadline=0.05), agent_step("b", "ok")))
-    await asyncio.sleep(0.06)
+    await ran(agent, goal(approval("ok", deadline=0.3), agent_step("b", "ok")))
+    await asyncio.sleep(0.32)
     result = await ran(agent, None)
     assert statuses(result) == {"ok": "failed", "b": "blocked"}
 
 
 async def test_a_passed_deadline_that_escalates_asks_once_more_without_one(sqlite: SqliteSaver) -> None:
     agent = agent_of(worker(Ledger()), checkpointer=sqlite)
-    paused = await ran(agent, goal(approval("ok", deadline=0.05, on_timeout="escalate"), agent_step("b", "ok")))
+    paused = await ran(agent, goal(approval("ok", deadline=0.3, on_timeout="escalate"), agent_step("b", "ok")))
     assert asked(paused)["ok"].value["escalated"] is False
-    await asyncio.sleep(0.06)
+    await asyncio.sleep(0.32)
     paused = await ran(agent, None)
     request = asked(paused)["ok"].value
     assert (request["escalated"], request["deadline"]) == (True, None)
@@ -136,11 +136,11 @@ async def test_a_passed_deadline_that_escalates_asks_once_more_without_one(sqlit
 async def test_an_input_without_an_answer_fails_at_its_deadline(sqlite: SqliteSaver) -> None:
     agent = agent_of(worker(Ledger()), checkpointer=sqlite)
     paused = await ran(
-        agent, goal(question("who", deadline="{{ input.d }}"), agent_step("b", "who"), inputs={"d": "80ms"})
+        agent, goal(question("who", deadline="{{ input.d }}"), agent_step("b", "who"), inputs={"d": "400ms"})
     )
     paused = await ran(agent, answer(paused, {"who": None}))
     assert asked(paused)["who"].value["problem"]
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.42)
     result = await ran(agent, answer(paused, {"who": "late"}))
     assert statuses(result) == {"who": "failed", "b": "blocked"}
     assert result["outcomes"]["who"].error.code == "timeout"

@@ -19,7 +19,10 @@ from tests.graph.kinds import (
     worker,
 )
 
-from goalgraph import ExecutionPolicy
+from goalgraph import AgentStep, ExecutionPolicy, Outcome, Plan, specialist
+from goalgraph.graph.board import Board
+from goalgraph.graph.index import PlanIndex
+from goalgraph.graph.slots import Slots
 
 FAST = ExecutionPolicy(on_failure="fail_fast")
 
@@ -55,11 +58,20 @@ SLOW = dict.fromkeys(("slow", "g.x", "m[0]", "m[1]", *(f"n[{i}][{j}]" for i in (
 @pytest.mark.parametrize("most", [None, 20])
 async def test_a_policy_of_failing_fast_stops_all_kinds(most: int | None) -> None:
     ledger = Ledger()
+
+    @specialist
+    async def breaker(text: str) -> None:
+        while not set(SLOW) <= set(ledger.started):
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.02)
+        raise ValueError(text)
+
     agent = agent_of(
-        worker(ledger, seconds={**SLOW, "bad": 0.1}, fails=["bad"]),
+        worker(ledger, seconds=SLOW),
+        breaker,
         execution=ExecutionPolicy(on_failure="fail_fast", max_concurrency=most),
     )
-    result = await ran(agent, goal(*under_way(), agent_step("bad")))
+    result = await ran(agent, goal(*under_way(), agent_step("bad", agent="breaker")))
     found = statuses(result)
     assert found.pop("bad") == "failed"
     assert {step for step, status in found.items() if status != "cancelled"} == set()
@@ -145,3 +157,17 @@ async def test_what_was_done_before_all_it_could_wait_for_was_over_is_not_counte
     assert (list(asked(paused)), second.started) == (["ok"], ["slow"])
     result = await ran(agent, answer(paused, {"ok": True}))
     assert (result["status"], second.started) == ("complete", ["slow", "after"])
+
+
+async def test_a_step_recorded_after_langgraph_has_looked_has_its_outcome_at_once() -> None:
+    """A write of a cancelled run may arrive between LangGraph's reading of the checkpoint and the engine's."""
+    plan = Plan(steps=(AgentStep(id="a", agent="worker"), AgentStep(id="b", agent="worker")))
+    index = PlanIndex.of(plan)
+    known = Outcome(step="a", status="succeeded", output="recorded")
+    board = Board(index, {"a": known}, dict.fromkeys("ab", "worker"), Slots(1, {}, index.priority))
+    async with asyncio.timeout(1):
+        assert await board.enter("a") == known
+        assert not board.close("a")
+        assert await board.enter("b") == "run"
+    board.leave("b", Outcome(step="b", status="succeeded"))
+    assert board.close("b")

@@ -132,7 +132,8 @@ async def test_a_wait_that_any_of_several_lets_begin_counts_from_the_first(sqlit
     await stopped_after(agent, plan, lambda: {"a", "b"} <= set(ledger.of("end")))
     result = await ran(agent_of(worker(Ledger()), checkpointer=sqlite), None)
     due = datetime.fromisoformat(result["outcomes"]["w"].output)
-    assert abs((due - end_of(result, "a")).total_seconds() - 0.4) < 0.001
+    first = min(end_of(result, "a"), end_of(result, "b"))
+    assert abs((due - first).total_seconds() - 0.4) < 0.001
 
 
 async def test_a_human_is_not_kept_waiting_by_a_wait_which_goes_on_after(sqlite: SqliteSaver) -> None:
@@ -189,11 +190,11 @@ async def test_a_wait_for_an_event_ends_with_what_comes_with_it() -> None:
 
 async def test_an_event_that_comes_too_late_is_none(sqlite: SqliteSaver) -> None:
     agent = agent_of(worker(Ledger()), checkpointer=sqlite)
-    plan = goal(wait(event="paid", timeout=0.1), agent_step("a", "w"), wait(step_id="v", event="shipped"))
+    plan = goal(wait(event="paid", timeout=0.3), agent_step("a", "w"), wait(step_id="v", event="shipped"))
     paused = await ran(agent, plan)
     deadline = asked(paused)["w"].value["deadline"]
     assert datetime.fromisoformat(deadline) > datetime.now(UTC)
-    await asyncio.sleep(0.12)
+    await asyncio.sleep(0.32)
     result = await ran(agent, answer(paused, {"w": "late", "v": "in time"}))
     assert statuses(result) == {"w": "failed", "a": "blocked", "v": "succeeded"}
     assert result["outcomes"]["w"].error.code == "timeout"

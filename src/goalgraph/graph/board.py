@@ -91,6 +91,8 @@ class Board:
     async def enter(self, step_id: str) -> Verdict:
         """Wait for a step's turn and say what becomes of it; after "run", `leave` must follow."""
         verdict = self._verdicts.get(step_id)
+        if verdict is None and step_id in self.outcomes:
+            return self.outcomes[step_id]  # recorded after LangGraph had read what is
         if verdict is None:
             verdict = await self._told(step_id)
         if verdict == "run" and self._stoppable:
