@@ -78,8 +78,8 @@ class Board:
         self._activity = Activity()
         for group in index.groups:
             self._join(group)
-        for outcome in list(self.outcomes.values()):
-            self._began(outcome)
+        for known in tuple(self.outcomes.values()):
+            self._began(known)
         for step_id in index.order:
             if step_id not in self.outcomes:
                 self._consider(step_id, None)
@@ -90,10 +90,9 @@ class Board:
 
     async def enter(self, step_id: str) -> Verdict:
         """Wait for a step's turn and say what becomes of it; after "run", `leave` must follow."""
-        verdict = self._verdicts.get(step_id)
-        if verdict is None and step_id in self.outcomes:
-            return self.outcomes[step_id]  # recorded after LangGraph had read what is
-        if verdict is None:
+        if (verdict := self._verdicts.get(step_id)) is None:
+            if step_id in self.outcomes:
+                return self.outcomes[step_id]  # recorded after LangGraph had read what is
             verdict = await self._told(step_id)
         if verdict == "run" and self._stoppable:
             if step_id in self._reasons:
@@ -312,8 +311,7 @@ class Board:
         if fate != "run":
             ended = unrun(step_id, fate, self.index.awaited(step_id), self.outcomes)
             self._tell(step_id, ended)
-            self._recording.append(ended)
-            self._record_all()
+            self._record(ended)
             return
         self._activity.begin()
         self._start(step_id)
