@@ -1,26 +1,22 @@
 """What is recorded survives: SIGKILL at random moments, cancellation, an interrupt inside a specialist."""
 
 import asyncio
-import os
 import random
 import runpy
-import signal
 import subprocess
 import sys
-import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command, Overwrite, PregelTask, StateSnapshot, interrupt
+from tests.graph.killing import KILLS, ends_as_if_never_killed
 
 from goalgraph import Outcome, StepContext, StepTask, create_plan_agent, specialist
 from goalgraph.graph.run import recorded_outcomes
 
 SCRIPT = Path(__file__).parent / "crashing.py"
-KILLS = int(os.environ.get("GOALGRAPH_KILLS", "12"))
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
@@ -50,14 +46,6 @@ def test_a_run_killed_while_its_plan_is_being_recorded_has_no_outcomes_of_an_old
     assert kept(done, waits) == {"old", "new"}
 
 
-def wait_for_ledger(folder: Path, lines: int, process: "subprocess.Popen[str]") -> None:
-    """Wait until the ledger has so many lines, or the process has ended before."""
-    while process.poll() is None:
-        if (folder / "ledger").exists() and len((folder / "ledger").read_bytes().splitlines()) >= lines:
-            return
-        time.sleep(0.0005)
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
     process = start(tmp_path_factory.mktemp("undisturbed"))
@@ -70,29 +58,15 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_a_run_killed_at_a_random_moment_ends_as_if_it_had_not_been(
     seed: int, tmp_path: Path, undisturbed: str
 ) -> None:
-    chance = random.Random(seed)
-    done: set[str] = set()
-    begun_before = 0
-    for _ in range(chance.choice([1, 1, 2, 3])):
-        process = start(tmp_path)
-        wait_for_ledger(tmp_path, begun_before + 1 + chance.randrange(60), process)
-        time.sleep(chance.random() * 0.02)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        ledger = (tmp_path / "ledger").read_text().splitlines()
-        rerun = {line.split()[1] for line in ledger[begun_before:] if line.startswith("start ")} & done
-        assert not rerun, "recorded steps ran again"
-        done |= recorded(tmp_path)
-        begun_before = len(ledger)
-        if len(done) == 30:
-            break
-    answer, errors = start(tmp_path).communicate(timeout=60)
-    assert answer == undisturbed, errors
-    ledger = (tmp_path / "ledger").read_text().splitlines()
-    again = {line.split()[1] for line in ledger[begun_before:] if line.startswith("start ")}
-    assert not again & done, "recorded steps ran again"
-    keys = Counter(tuple(line.split()[1:]) for line in set(ledger) if line.startswith("start "))
-    assert len(keys) == 30, "a step that ran again had another idempotency key"
+    ends_as_if_never_killed(
+        lambda: start(tmp_path),
+        lambda: recorded(tmp_path),
+        tmp_path / "ledger",
+        random.Random(seed),
+        steps=30,
+        pause=0.02,
+        answer=undisturbed,
+    )
 
 
 @specialist

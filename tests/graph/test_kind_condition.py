@@ -224,3 +224,11 @@ async def test_what_a_group_in_a_condition_forgives_is_forgiven(kind: str) -> No
     result = await ran(agent, goal({"id": "g", **whole, "on_failure": "fail_fast"}))
     assert statuses(result)[f"{inside}.in.x"] == "failed"
     assert {status for step, status in statuses(result).items() if step != f"{inside}.in.x"} == {"succeeded"}
+
+
+async def test_a_branch_that_ends_with_a_condition_has_its_name_in_the_groups_output() -> None:
+    branches = [[agent_step("a"), fork("true", then=[agent_step("x")])], agent_step("b")]
+    plan = goal({"id": "g", "type": "parallel", "branches": branches})
+    result = await ran(agent_of(worker(Ledger())), plan)
+    output = result["outcomes"]["g"].output
+    assert (sorted(output), output["c"]) == (["b", "c"], True)

@@ -71,7 +71,7 @@ class Maker:
         found["prompt"] = "Go on?"
 
     def _condition(self, found: Result, names: list[str], depth: int) -> None:
-        found["if"] = self.draw(st.sampled_from(["true", "false", "1 / 0"]))
+        found["if"] = self.draw(st.sampled_from(["true", "false", "1 / now()"]))
         found["then"] = self.steps(names, depth - 1, 2)
         found["else"] = self.steps(names, depth - 1, 2) if self.draw(st.booleans()) else []
 
@@ -203,7 +203,7 @@ class Truth:
         if step.type == "human_approval":
             return "failed" if chance(step.id, self.seed) < 0.4 else "succeeded"
         if step.type == "condition":
-            return "failed" if step.test == "1 / 0" else "succeeded"
+            return "failed" if step.test == "1 / now()" else "succeeded"
         if step.type == "map":
             return self._whole(step) if self._count(step) else "succeeded"
         return "succeeded"

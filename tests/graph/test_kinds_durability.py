@@ -1,25 +1,21 @@
 """A plan with every type of step, killed with SIGKILL at random moments, ends as if it had not been."""
 
-import os
 import random
 import runpy
-import signal
 import subprocess
 import sys
-import time
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
 
 import pytest
 from langgraph.checkpoint.sqlite import SqliteSaver
+from tests.graph.killing import KILLS, ends_as_if_never_killed, started
 
 from goalgraph import Outcome, Plan
 from goalgraph.graph.run import recorded_outcomes
 
 SCRIPT = Path(__file__).parent / "crashing_kinds.py"
-KILLS = int(os.environ.get("GOALGRAPH_KILLS", "12"))
 CRASHING = runpy.run_path(str(SCRIPT))
 
 
@@ -41,13 +37,6 @@ def recorded(folder: Path) -> set[str]:
         return found
 
 
-def wait_for_ledger(folder: Path, lines: int, process: "subprocess.Popen[str]") -> None:
-    while process.poll() is None:
-        if (folder / "ledger").exists() and len((folder / "ledger").read_bytes().splitlines()) >= lines:
-            return
-        time.sleep(0.0005)
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
     answers: set[str] = set()
@@ -56,8 +45,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
         process = start(folder, way)
         answer, errors = process.communicate(timeout=60)
         assert answer.startswith("complete"), errors
-        started = [line for line in (folder / "ledger").read_text().splitlines() if line.startswith("start ")]
-        assert len(started) == CRASHING["WORK"], "each step of the worker runs once"
+        ledger = (folder / "ledger").read_text().splitlines()
+        assert len(started(ledger)) == CRASHING["WORK"], "each step of the worker runs once"
         answers.add(answer)
     (answer,) = answers
     return answer
@@ -86,23 +75,12 @@ def test_the_plan_has_every_type_of_step() -> None:
 def test_a_run_of_every_type_of_step_killed_at_random_moments_ends_the_same(
     seed: int, way: str, tmp_path: Path, undisturbed: str
 ) -> None:
-    chance = random.Random(f"{seed} {way}")
-    done: set[str] = set()
-    begun_before = 0
-    for _ in range(chance.choice([1, 2, 3])):
-        process = start(tmp_path, way)
-        wait_for_ledger(tmp_path, begun_before + 1 + chance.randrange(2 * CRASHING["WORK"]), process)
-        time.sleep(chance.random() * 0.05)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        ledger = (tmp_path / "ledger").read_text().splitlines()
-        again = {line.split()[1] for line in ledger[begun_before:] if line.startswith("start ")} & done
-        assert not again, "recorded steps ran again"
-        done |= recorded(tmp_path)
-        begun_before = len(ledger)
-    answer, errors = start(tmp_path, way).communicate(timeout=60)
-    assert answer == undisturbed, errors
-    ledger = (tmp_path / "ledger").read_text().splitlines()
-    assert not {line.split()[1] for line in ledger[begun_before:] if line.startswith("start ")} & done
-    keys = Counter(tuple(line.split()[1:]) for line in set(ledger) if line.startswith("start "))
-    assert len(keys) == CRASHING["WORK"], "a step that ran again had another idempotency key"
+    ends_as_if_never_killed(
+        lambda: start(tmp_path, way),
+        lambda: recorded(tmp_path),
+        tmp_path / "ledger",
+        random.Random(f"{seed} {way}"),
+        steps=CRASHING["WORK"],
+        pause=0.05,
+        answer=undisturbed,
+    )

@@ -332,3 +332,16 @@ def test_any_text_is_a_value_or_an_expression_error(text: str) -> None:
         except ExpressionError:
             continue
         assert len(repr(found)) < 2_000_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ steps.a.output[:4] }}",
+        "{{ steps.a.output[1:4] | int }}",
+        "{{ [steps.a.output[:2][1:], {'k': 1}] }}",
+        "{{ (steps.a.output.rows)[{'k': [1, 2]}['k'][0]:] }}",
+    ],
+)
+def test_what_is_sliced_is_named(text: str) -> None:
+    assert references(text).steps == {"a"}

@@ -241,7 +241,9 @@ def test_a_step_cannot_use_its_own_outcome(steps: list[Any]) -> None:
     "expression",
     [
         "x.__class__",
+        "input.x.__class__",
         "9**9**9",
+        "1 / 0",
         "'a'*10**9",
         "unclosed",
         "(" * 5_000 + "1" + ")" * 5_000,
@@ -251,9 +253,10 @@ def test_a_step_cannot_use_its_own_outcome(steps: list[Any]) -> None:
     ],
     ids=lambda text: text[:20],
 )
-def test_harmful_expressions_are_looked_at_quickly(expression: str) -> None:
+def test_harmful_expressions_are_refused_quickly_before_anything_runs(expression: str) -> None:
     text = "{{ unclosed" if expression == "unclosed" else f"{{{{ {expression} }}}}"
     began = time.perf_counter()
-    found = problems({"id": "a", "agent": "writer", "input": {"x": text}})
+    (found,) = problems({"id": "a", "agent": "writer", "input": {"x": text}})
     assert time.perf_counter() - began < 0.5
-    assert {one.code for one in found} <= {"bad_expression", "unknown_name"}
+    assert (found.step, found.field) == ("a", "input")
+    assert found.code == "bad_expression"

@@ -110,7 +110,8 @@ def test_a_schema_is_the_specialist_s_own() -> None:
 @pytest.mark.parametrize(
     ("output", "said"),
     [
-        ({"type": "nonsense"}, "no valid JSON Schema: type: 'nonsense' is not valid"),
+        ({"type": "nonsense"}, "expected a JSON Schema, found at type: 'nonsense' is not valid"),
+        ({"$ref": "https://example.org/x.json"}, "expected references to parts of the schema itself"),
         ({"minimum": float("nan")}, "neither a pydantic model nor a JSON Schema"),
         ({"default": object()}, "neither a pydantic model nor a JSON Schema"),
         ([1], "neither a pydantic model nor a JSON Schema"),

@@ -40,7 +40,7 @@ class PlanIndex:
     """Conditions that must have been decided in favour of the step, with the value that is."""
     members: dict[str, tuple[str, ...]]
     """What the end of a group waits for, whatever becomes of it."""
-    inputs: dict[str, str]
+    inputs: dict[str, tuple[str, ...]]
     """The step that makes a sub-plan's input, for those in it whose join it would satisfy at once; they see it."""
     dependents: dict[str, list[str]]
     order: tuple[str, ...]
@@ -88,7 +88,7 @@ class PlanIndex:
         needs, guards, members = self.needs[step_id], self.guards.get(step_id), self.members.get(step_id)
         if not guards and not members and step_id not in self.inputs:
             return needs
-        inputs = (self.inputs[step_id],) if step_id in self.inputs else ()
+        inputs = self.inputs.get(step_id, ())
         return tuple(dict.fromkeys((*needs, *(guard for guard, _ in guards or ()), *(members or ()), *inputs)))
 
     def multiply(
@@ -131,7 +131,6 @@ class PlanIndex:
         position = self.positions
         for step in steps:
             position[step.id] = len(position)
-        guards: dict[str, list[tuple[str, bool]]] = {}
         sources = _sources(steps)
         self.steps.update({step.id: step for step in steps})
         for step in steps:
@@ -143,15 +142,13 @@ class PlanIndex:
                 members = (*dag.branch_names(step), *asked)
                 self.members[step.id] = tuple(dict.fromkeys(members))
                 named = frozenset(step.depends_on)
-            elif step.type == "condition":
-                for names, value in ((step.then, True), (step.otherwise, False)):
-                    for name in names:
-                        guards.setdefault(str(name), []).append((step.id, value))
-            if step.join == "any_success" and len(named) > 1 and (source := named & sources):
-                (self.inputs[step.id],) = source
-                named -= source
+            if step.join == "any_success" and named & sources:
+                own = frozenset(one for one in named & sources if step.id.startswith(f"{one.rpartition('.')[0]}."))
+                if own and own != named:
+                    self.inputs[step.id] = tuple(own)
+                    named -= own
             self.needs[step.id] = tuple(sorted(named, key=position.__getitem__)) if len(named) > 1 else tuple(named)
-        self.guards |= {step_id: tuple(found) for step_id, found in guards.items()}
+        self.guards |= {step_id: tuple(found) for step_id, found in dag.guards(steps).items()}
         for step in steps:
             self.dependents.setdefault(step.id, [])
             for need in self.awaited(step.id):

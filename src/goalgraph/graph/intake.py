@@ -72,7 +72,7 @@ def _plan(
     document = None
     if isinstance(source, Plan):
         plan = source
-    elif isinstance(source, str) and library is not None and not Path(source).is_file():
+    elif isinstance(source, str) and library is not None and not _is_file(source):
         plan = library.load(*parse_reference(source))
     else:
         document = read_document(source)
@@ -84,3 +84,10 @@ def _plan(
     if problems:
         raise InvalidPlan(problems)
     return plan
+
+
+def _is_file(source: str) -> bool:
+    try:
+        return Path(source).is_file()
+    except OSError:  # too long to be the name of one
+        return False

@@ -60,11 +60,7 @@ def approved_steps(steps: Sequence[Step], needs: dict[str, Collection[str]], ord
         order: Ids, every step after those it needs.
     """
     by_id = {step.id: step for step in steps}
-    guards: dict[str, list[str]] = {}
-    for step in steps:
-        if step.type == "condition":
-            for name in dag.branch_names(step):
-                guards.setdefault(name, []).append(step.id)
+    guards = {name: [condition for condition, _ in found] for name, found in dag.guards(steps).items()}
     approved: set[str] = set()
     for step_id in order:
         step = by_id[step_id]

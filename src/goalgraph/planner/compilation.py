@@ -99,8 +99,9 @@ def compiled_item(step: MapStep, label: str | int, cards: Iterable[SpecialistCar
     if whole.type in _SIMPLE and not (whole.type == "agent" and whole.agents):
         return Compiled(Plan.model_construct(steps=(whole,)), {})
     work = _Compilation()
-    work.add(whole, "", Names("", frozenset(ids_of((whole,)))), ())
-    work.add_end(whole, whole.id)
+    names = Names("", frozenset(ids_of((whole,))))
+    work.add(whole, "", names, ())
+    work.add_end(whole, whole.id, names)
     steps = work.guarded(tuple(cards))
     return Compiled(Plan.model_construct(steps=tuple(steps)), work.origins)
 
@@ -156,13 +157,15 @@ class _Compilation:
 
     def finished(self) -> list[Step]:
         """Return the flat steps, with branches and dependencies that reach into groups."""
+        places = {step.id: place for place, step in enumerate(self.steps)} if self._later else {}
         for step_id, needed in self._later.items():
-            begin, end = self._spans.get(step_id, (-1, -1))
-            for place, step in enumerate(self.steps):
-                if step.id == step_id or begin <= place < end:
-                    needs = once((*step.depends_on, *(need for need in needed if need != step.id)))
-                    if needs != step.depends_on:
-                        self.steps[place] = step.model_copy(update={"depends_on": needs})
+            place = places.get(step_id)
+            alone = (place, place + 1) if place is not None else (0, 0)
+            for place in range(*self._spans.get(step_id, alone)):
+                step = self.steps[place]
+                needs = once((*step.depends_on, *(need for need in needed if need != step.id)))
+                if needs != step.depends_on:
+                    self.steps[place] = step.model_copy(update={"depends_on": needs})
         for place, step in enumerate(self.steps):
             if step.type == "condition":
                 then, otherwise = self._spread(step.then), self._spread(step.otherwise)
@@ -222,17 +225,17 @@ class _Compilation:
                         self._later.setdefault(ids[-1], []).extend(waits)
                 else:
                     self.add(one, inside, names, waits)
-                    ids.append(self.add_end(one, inside + one.id))
+                    ids.append(self.add_end(one, inside + one.id, names))
             flat.append(ids[0] if len(ids) == 1 else tuple(ids))
         self._open(gate, [one for branch in flat for one in (branch if isinstance(branch, tuple) else (branch,))])
         if step.type == "agent":
             self._end(full, step, branches=tuple(flat), on_failure="continue")
             return
         output = renamed_output(step.output, names, inside)
-        if output is None and any(one in self._ends for one in flat):
-            last = [str(branch[-1] if isinstance(branch, tuple) else branch) for branch in flat]
-            forks = {one: self._ends.get(one, one) for one in last}
-            output = {one.removeprefix(inside): f"{{{{ {reference(one)}.output }}}}" for one in forks.values()}
+        last = [branch[-1] if isinstance(branch, tuple) else branch for branch in flat]
+        if output is None and any(one in self._ends for one in last):
+            meant = [self._ends.get(one, one) for one in last]
+            output = {one.removeprefix(inside): f"{{{{ {reference(one)}.output }}}}" for one in meant}
         same = full == step.id and tuple(flat) == step.branches and output is step.output
         if same and gate is None and not step.depends_on:
             self.steps.append(step)
@@ -264,7 +267,7 @@ class _Compilation:
         for one in plan.steps:
             self.add(one, inside, inner, (source,))
         self._open(gate, [source, *(inside + one.id for one in plan.steps)])
-        ends = _ends(self.steps[begin:])
+        ends = _last(self.steps[begin:])
         output = renamed_output(plan.output, inner, inner.root)
         if output is None and len(ends) == 1:
             output = f"{{{{ {reference(ends[0])}.output }}}}"
@@ -274,12 +277,12 @@ class _Compilation:
             self.coordinators[inside] = plan.coordinator
         self._end(full, step, branches=ends, timeout=min(timeouts, default=None), output=output)
 
-    def add_end(self, step: Step, full: str) -> str:
+    def add_end(self, step: Step, full: str, names: Names) -> str:
         """Add what is over when a condition and the steps that stand in it are; return the id of what ends a step."""
         inside = [f"{full}.{inner.id}" for inner in inner_steps(step)] if step.type == "condition" else []
         if not inside:
             return full
-        end = free_id(f"{full}.end", {one.id for one in self.steps})
+        end = free_id(f"{full}.end", names.known)
         self._ends[end] = full
         begin, _ = self._spans[full]
         self._end(end, step, branches=(full, *inside), output=f"{{{{ {reference(full)}.output }}}}")
@@ -327,7 +330,7 @@ class _Compilation:
 _PLAIN = {"depends_on": (), "when": None, "join": "all_success", "optional": False}
 
 
-def _ends(steps: Sequence[Step]) -> tuple[str, ...]:
+def _last(steps: Sequence[Step]) -> tuple[str, ...]:
     """Ids of the flat steps of a sub-plan that none of its others waits for."""
     awaited: set[str] = set()
     for step in steps:

@@ -11,11 +11,13 @@ __all__ = [
     "branch_names",
     "find_cycle",
     "graph",
+    "guards",
     "layers",
     "needs",
     "order",
     "remaining_path",
     "sinks",
+    "with_branches",
 ]
 
 
@@ -36,14 +38,35 @@ def needs(step: Step) -> frozenset[str]:
 
 def graph(plan: Plan) -> dict[str, frozenset[str]]:
     """Each step of a flat plan with all that it waits for, branches and conditions included, in plan order."""
-    found = {step.id: needs(step) for step in plan.steps}
-    for step in plan.steps:
+    return with_branches(plan.steps, {step.id: needs(step) for step in plan.steps})
+
+
+def with_branches(steps: Iterable[Step], needed: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    """Add what steps of a flat plan wait for because they are branches, or have them.
+
+    Args:
+        steps: All of the plan's.
+        needed: What each waits for by itself.
+    """
+    found = dict(needed)
+    for step in steps:
         if step.type == "parallel":
             found[step.id] |= frozenset(branch_names(step))
         elif step.type == "condition":
             for name in branch_names(step):
                 if name in found:
                     found[name] |= {step.id}
+    return found
+
+
+def guards(steps: Iterable[Step]) -> dict[str, list[tuple[str, bool]]]:
+    """For each step that is in a branch of a condition: the conditions, with the value that takes the branch."""
+    found: dict[str, list[tuple[str, bool]]] = {}
+    for step in steps:
+        if step.type == "condition":
+            for names, value in ((step.then, True), (step.otherwise, False)):
+                for name in names:
+                    found.setdefault(str(name), []).append((step.id, value))
     return found
 
 

@@ -12,7 +12,7 @@ from minijinja import Environment
 from pydantic import JsonValue
 
 from goalgraph.planner.chains import chains
-from goalgraph.planner.templates import Expression, ExpressionError, read, segments, shown
+from goalgraph.planner.templates import Expression, ExpressionError, read, segments, shown, without_slices
 
 __all__ = ["ExpressionError", "References", "condition", "evaluate", "is_template", "references", "resolve"]
 
@@ -97,7 +97,8 @@ def references(value: object) -> References:
     """Find what the expressions in a value name.
 
     Raises:
-        ExpressionError: An expression cannot be read, or takes ``steps`` as a whole, which hides what it needs.
+        ExpressionError: An expression cannot be read, takes ``steps`` as a whole, which hides what it needs, or names
+            nothing and fails whenever it is evaluated.
     """
     return _all(_of_text(text) for text in _templates(value))
 
@@ -178,7 +179,10 @@ def _all(found: Iterable[References]) -> References:
 def _named(expression: Expression) -> References:
     with _readable(expression.text):
         names = _environment().undeclared_variables_in_str(f"{{{{ {expression.source} }}}}")
-    if not names:
+        if (whole := without_slices(expression.tokens)) != expression.tokens:  # minijinja overlooks what is sliced
+            names |= _environment().undeclared_variables_in_str(f"{{{{ {' '.join(whole)} }}}}")
+    if names <= {"range"}:
+        _evaluated(expression, {})  # it names nothing, so that what it comes to is known now
         return _NOTHING
     steps = list(chains(expression, "steps")) if "steps" in names else []
     if any(len(chain.parts) < 2 or not isinstance(chain.parts[1], str) for chain in steps):

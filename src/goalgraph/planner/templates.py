@@ -3,8 +3,9 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-__all__ = ["Expression", "ExpressionError", "literal", "read", "segments", "shown"]
+__all__ = ["Expression", "ExpressionError", "literal", "read", "segments", "shown", "without_slices"]
 
 _MAX_TOKENS = 400
 """Longer expressions could nest deeper than the native parser's stack, which ends the process."""
@@ -107,6 +108,35 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:77] + "...")
 
 
+def without_slices(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the tokens of an expression with ``x[1:4]`` as ``x[0]``."""
+    if ":" not in tokens:
+        return tokens
+    kept: list[str] = []
+    opened: list[int] = []
+    for token in tokens:
+        kept.append(token)
+        if token in _CLOSING:
+            opened.append(len(kept))
+        elif token in _CLOSING.values() and opened:
+            begins = opened.pop()
+            if token == "]" and ":" in _outermost(kept[begins:-1]):
+                kept[begins:] = ["0", "]"]
+    return tuple(kept)
+
+
+def _outermost(tokens: Sequence[str]) -> list[str]:
+    """Those that stand in no brackets."""
+    found: list[str] = []
+    depth = 0
+    for token in tokens:
+        depth -= token in _CLOSING.values()
+        if depth == 0:
+            found.append(token)
+        depth += token in _CLOSING
+    return found
+
+
 def _scan(text: str, at: int) -> tuple[list[str], list[int], int, bool]:
     """Tokens up to the closing braces and where each begins, where what follows begins, and whether that is trimmed."""
     tokens: list[str] = []
@@ -134,6 +164,8 @@ def _checked(tokens: Sequence[str], offsets: Sequence[int], text: str) -> Expres
     for at, token in enumerate(tokens) if "map" in tokens else ():
         if token == "map" and tokens[at - 1 : at] == ["|"] and "," in tokens[at + 1 : _past(tokens, at + 1)]:
             raise ExpressionError(f"{shown(text)}: map takes one argument here")
+    if "__" in text and any(one == "." and two.startswith("__") for one, two in pairwise(tokens)):
+        raise ExpressionError(f"{shown(text)}: fields that begin with '__' are taken as in x['__name']")
     return Expression(text, tuple(tokens), tuple(offsets))
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, JsonValue
 from pydantic.errors import PydanticUserError
 
 from goalgraph.errors import InvalidSpecialist
+from goalgraph.planner.checks.json_schemas import schema_fault
 from goalgraph.specialists.specialist import StepResult
 
 __all__ = ["OutputType", "declared_schema", "misfits", "returned_schema"]
@@ -35,8 +36,6 @@ def declared_schema(output: OutputType, who: str) -> dict[str, JsonValue]:
     Raises:
         InvalidSpecialist: It is neither, or no valid schema.
     """
-    from jsonschema import Draft202012Validator, SchemaError
-
     if _is_model(output):
         try:
             return output.model_json_schema(mode="serialization")
@@ -49,17 +48,13 @@ def declared_schema(output: OutputType, who: str) -> dict[str, JsonValue]:
         schema: dict[str, JsonValue] = json.loads(
             json.dumps(dict(cast("Mapping[str, JsonValue]", output)), allow_nan=False)
         )
-        Draft202012Validator.check_schema(schema)
     except (ValueError, TypeError) as error:
         raise InvalidSpecialist(
             f"the output of specialist {who!r} is neither a pydantic model nor a JSON Schema: {_first_line(error)}",
             hint="write output=MyModel, or output={'type': 'object', ...}",
         ) from error
-    except SchemaError as error:
-        raise InvalidSpecialist(
-            f"the output of specialist {who!r} is no valid JSON Schema: {_shown(error.json_path, error.message)}",
-            hint="see json-schema.org, draft 2020-12",
-        ) from error
+    if fault := schema_fault(schema):
+        raise InvalidSpecialist(f"the output of specialist {who!r}: {fault}", hint="see json-schema.org, draft 2020-12")
     return schema
 
 

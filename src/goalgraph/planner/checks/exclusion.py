@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from goalgraph.planner import dag
 from goalgraph.planner.plan import Step
 
 __all__ = ["Conflict", "conflicts"]
@@ -33,11 +34,11 @@ def conflicts(steps: Sequence[Step], graph: Mapping[str, frozenset[str]], order:
     by_id = {step.id: step for step in steps}
     conditions = [step for step in steps if step.type == "condition"]
     true_bits = sum(1 << 2 * number for number in range(len(conditions)))
-    guards: dict[str, list[tuple[str, int]]] = {}
-    for number, fork in enumerate(conditions):
-        for branch, bit in ((fork.then, 1 << 2 * number), (fork.otherwise, 2 << 2 * number)):
-            for name in branch:
-                guards.setdefault(str(name), []).append((fork.id, bit))
+    number_of = {fork.id: number for number, fork in enumerate(conditions)}
+    guards = {
+        name: [(fork, (1 if value else 2) << 2 * number_of[fork]) for fork, value in found]
+        for name, found in dag.guards(conditions).items()
+    }
     facts: dict[str, int] = {}
     for step_id in order:
         step = by_id[step_id]

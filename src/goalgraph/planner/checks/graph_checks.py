@@ -1,14 +1,14 @@
 """What can be wrong between steps: dependencies, cycles, branches that exclude each other, approvals."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from goalgraph.errors import PlanProblem
 from goalgraph.planner import dag
 from goalgraph.planner.approvals import approved_steps, members, names_step
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.checks.exclusion import Conflict, conflicts
-from goalgraph.planner.checks.scopes import Scope, Written
+from goalgraph.planner.checks.scopes import Scope, Use, Written
 from goalgraph.planner.checks.suggestions import Suggestions
 from goalgraph.planner.expressions import References
 from goalgraph.planner.naming import inner_steps
@@ -161,33 +161,22 @@ def _unknown(name: str, written: Written, field: str, suggestions: Suggestions) 
 def _graph(scope: Scope) -> _Graph:
     """Each flat step with all that it waits for; what is not there, and the step itself, left out."""
     ids = {step.id for step in scope.steps}
-    found: dict[str, set[str]] = {}
+    found: dict[str, frozenset[str]] = {}
     for step, uses in zip(scope.steps, scope.uses, strict=True):
-        needs = set(step.depends_on)
-        for use in uses:
-            if isinstance(use.found, References):
-                needs |= use.found.steps
-        if step.id in scope.inner:
-            needs |= _outside(scope.inner[step.id])
-        if step.type == "parallel":
-            needs.update(dag.branch_names(step))
-        found[step.id] = needs
-    for step in scope.steps:
-        if step.type == "condition":
-            for name in dag.branch_names(step):
-                if name in found:
-                    found[name].add(step.id)
-    return {step_id: frozenset((needs & ids) - {step_id}) for step_id, needs in found.items()}
+        needs = frozenset(step.depends_on).union(*_steps_used(uses))
+        found[step.id] = needs | _outside(scope.inner[step.id]) if step.id in scope.inner else needs
+    return {step_id: (needs & ids) - {step_id} for step_id, needs in dag.with_branches(scope.steps, found).items()}
+
+
+def _steps_used(uses: Iterable[Use]) -> Iterator[frozenset[str]]:
+    return (use.found.steps for use in uses if isinstance(use.found, References))
 
 
 def _outside(scope: Scope) -> set[str]:
     """Ids that a map's step names outside of itself."""
     found: set[str] = set()
     for step, uses in zip(scope.steps, scope.uses, strict=True):
-        found.update(step.depends_on)
-        for use in uses:
-            if isinstance(use.found, References):
-                found |= use.found.steps
+        found.update(step.depends_on, *_steps_used(uses))
     for inner in scope.inner.values():
         found |= _outside(inner)
     return found - {step.id for step in scope.steps}

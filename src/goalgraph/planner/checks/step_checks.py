@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from goalgraph.errors import PlanProblem
 from goalgraph.planner.card import SpecialistCard
-from goalgraph.planner.checks.answer_schemas import schema_fault
+from goalgraph.planner.checks.json_schemas import schema_fault
 from goalgraph.planner.checks.scopes import Written
 from goalgraph.planner.checks.suggestions import Suggestions, listed
 from goalgraph.planner.plan import (

@@ -1,4 +1,4 @@
-"""Whether the JSON Schema of a human's answer can be used."""
+"""Whether a JSON Schema, of a human's answer or of an output, can be used."""
 
 from collections.abc import Iterator
 
