@@ -4,9 +4,39 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from goalgraph.errors import GoalgraphError, InvalidPlan, PlannerError, PlanProblem, UnknownPlan
-    from goalgraph.graph import ExecutionPolicy, Limits, PlanAgent, create_plan_agent, generate_plan
+    from goalgraph.errors import (
+        AlreadyAnswered,
+        AnswerProblem,
+        AnswerRefused,
+        CorruptRun,
+        ForeignRequest,
+        GoalgraphError,
+        InvalidAnswer,
+        InvalidPlan,
+        PlannerError,
+        PlanProblem,
+        RunPaused,
+        StaleRequest,
+        UnknownPlan,
+        UnknownRequest,
+        UnknownRun,
+    )
+    from goalgraph.graph import (
+        ApprovalPolicy,
+        ExecutionPolicy,
+        Limits,
+        PlanAgent,
+        Proposal,
+        Request,
+        aanswer,
+        answer,
+        apending,
+        create_plan_agent,
+        generate_plan,
+        pending,
+    )
     from goalgraph.planner.builder import PlanBuilder
+    from goalgraph.planner.decision import Decision
     from goalgraph.planner.diff import PlanDiff, diff_plans
     from goalgraph.planner.documents import dump_plan, load_plan
     from goalgraph.planner.folder_library import FolderLibrary
@@ -31,6 +61,8 @@ if TYPE_CHECKING:
     )
     from goalgraph.planner.validation import PlanPolicy, validate_plan
     from goalgraph.specialists import (
+        ArtifactStore,
+        FolderArtifacts,
         Specialist,
         SpecialistCard,
         SpecialistRegistry,
@@ -46,17 +78,27 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AgentStep",
+    "AlreadyAnswered",
+    "AnswerProblem",
+    "AnswerRefused",
     "ApprovalGuardrail",
+    "ApprovalPolicy",
     "Artifact",
+    "ArtifactStore",
     "BudgetGuardrail",
     "ConditionStep",
     "Coordinator",
+    "CorruptRun",
+    "Decision",
     "ExecutionPolicy",
+    "FolderArtifacts",
     "FolderLibrary",
+    "ForeignRequest",
     "GoalgraphError",
     "HumanApprovalStep",
     "HumanInputStep",
     "InMemoryLibrary",
+    "InvalidAnswer",
     "InvalidPlan",
     "Limits",
     "MapStep",
@@ -70,10 +112,14 @@ __all__ = [
     "PlanPolicy",
     "PlanProblem",
     "PlannerError",
+    "Proposal",
+    "Request",
     "Retry",
+    "RunPaused",
     "Specialist",
     "SpecialistCard",
     "SpecialistRegistry",
+    "StaleRequest",
     "StepContext",
     "StepError",
     "StepResult",
@@ -85,14 +131,20 @@ __all__ = [
     "TimeoutGuardrail",
     "TransformStep",
     "UnknownPlan",
+    "UnknownRequest",
+    "UnknownRun",
     "Usage",
     "WaitStep",
+    "aanswer",
+    "answer",
+    "apending",
     "as_specialist",
     "create_plan_agent",
     "diff_plans",
     "dump_plan",
     "generate_plan",
     "load_plan",
+    "pending",
     "specialist",
     "validate_plan",
 ]
@@ -100,20 +152,38 @@ __all__ = [
 # Loaded at first use, so that `import goalgraph` and the command line start fast.
 _HOMES = {
     "goalgraph.errors": (
+        "AlreadyAnswered",
+        "AnswerProblem",
+        "AnswerRefused",
+        "CorruptRun",
+        "ForeignRequest",
         "GoalgraphError",
+        "InvalidAnswer",
         "InvalidPlan",
         "PlannerError",
         "PlanProblem",
+        "RunPaused",
+        "StaleRequest",
         "UnknownPlan",
+        "UnknownRequest",
+        "UnknownRun",
     ),
     "goalgraph.graph": (
+        "ApprovalPolicy",
         "ExecutionPolicy",
         "Limits",
         "PlanAgent",
+        "Proposal",
+        "Request",
+        "aanswer",
+        "answer",
+        "apending",
         "create_plan_agent",
         "generate_plan",
+        "pending",
     ),
     "goalgraph.planner.builder": ("PlanBuilder",),
+    "goalgraph.planner.decision": ("Decision",),
     "goalgraph.planner.diff": (
         "PlanDiff",
         "diff_plans",
@@ -155,6 +225,8 @@ _HOMES = {
         "validate_plan",
     ),
     "goalgraph.specialists": (
+        "ArtifactStore",
+        "FolderArtifacts",
         "Specialist",
         "SpecialistCard",
         "SpecialistRegistry",

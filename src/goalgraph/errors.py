@@ -17,8 +17,18 @@ GoalgraphError
 ├── UnknownSpecialist (LookupError)     no specialist of that name
 ├── UnknownPlan (LookupError)           no plan is saved under that alias, or in that version
 ├── InvalidData (ValueError)            a data file or document that cannot be read
+├── MissingArtifact (LookupError)       nothing is kept under a reference, or there is no store
+├── DamagedArtifact (ValueError)        what is kept under a reference is not what was put there
 ├── InvalidPrompt (ValueError)          a template rendered with missing or surplus values
 ├── SynthesisFailed (RuntimeError)      the answer could not be written
+├── CorruptRun (RuntimeError)           what is stored of a run is not what was written
+├── AnswerRefused (ValueError)          answers of several kinds that cannot be used, see ``problems``
+│   ├── InvalidAnswer                   no answer to what was asked
+│   ├── UnknownRequest (LookupError)    nothing of that id is asked
+│   ├── ForeignRequest (LookupError)    another run asks it
+│   ├── StaleRequest (LookupError)      something else is asked by now
+│   └── AlreadyAnswered                 it was answered before, and otherwise
+├── RunPaused (RuntimeError)            a new goal for a run that waits for answers
 └── UnknownRun (LookupError)            no run to resume under that name
 """
 
@@ -26,13 +36,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 __all__ = [
+    "AlreadyAnswered",
+    "AnswerProblem",
+    "AnswerRefused",
+    "CorruptRun",
+    "DamagedArtifact",
+    "ForeignRequest",
     "GoalgraphError",
     "InvalidAlias",
+    "InvalidAnswer",
     "InvalidData",
     "InvalidGoal",
     "InvalidPlan",
     "InvalidPrompt",
     "InvalidSpecialist",
+    "MissingArtifact",
     "MissingExtra",
     "ModelFailed",
     "PlanProblem",
@@ -42,9 +60,12 @@ __all__ = [
     "PlannerInvalid",
     "PlannerRefused",
     "PlannerTruncated",
+    "RunPaused",
+    "StaleRequest",
     "SynthesisFailed",
     "UnknownModel",
     "UnknownPlan",
+    "UnknownRequest",
     "UnknownRun",
     "UnknownSpecialist",
 ]
@@ -189,6 +210,14 @@ class InvalidData(GoalgraphError, ValueError):
     """A data file or document that cannot be read."""
 
 
+class MissingArtifact(GoalgraphError, LookupError):
+    """Nothing is kept under a reference, or there is no store to look in."""
+
+
+class DamagedArtifact(GoalgraphError, ValueError):
+    """What is kept under a reference is not what was put there."""
+
+
 class InvalidPrompt(GoalgraphError, ValueError):
     """A prompt template was rendered with missing or surplus values."""
 
@@ -197,5 +226,100 @@ class SynthesisFailed(GoalgraphError, RuntimeError):
     """The answer could not be written from the outcomes."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerProblem:
+    """Why one answer cannot be used."""
+
+    request: str
+    """Id of the request, as it was given."""
+    code: str
+    """Stable: ``invalid``, ``unknown``, ``foreign``, ``stale`` or ``already_answered``."""
+    message: str
+    """What was expected, what was found."""
+    step: str | None = None
+    """Id of the step that asks, where it is known."""
+
+    def __str__(self) -> str:
+        about = f"step {self.step!r}" if self.step else f"request {self.request!r}"
+        return f"{about}: {self.message}"
+
+
+class AnswerRefused(GoalgraphError, ValueError):
+    """Answers that cannot be used. Nothing was taken in, and the run waits on.
+
+    Where all ``problems`` are of one kind, the error is the leaf for it.
+    """
+
+    def __init__(self, problems: Iterable[AnswerProblem], *, hint: str = "") -> None:
+        self.problems: tuple[AnswerProblem, ...] = tuple(problems)
+        super().__init__("; ".join(map(str, self.problems)), hint=hint)
+
+    @staticmethod
+    def of(problems: Iterable[AnswerProblem]) -> "AnswerRefused":
+        """Return the error that fits all of the problems."""
+        found = tuple(problems)
+        codes = {problem.code for problem in found}
+        kind, hint = _REFUSALS[codes.pop()] if len(codes) == 1 else (AnswerRefused, _LOOK)
+        return kind(found, hint=hint)
+
+
+class InvalidAnswer(AnswerRefused):
+    """What came is no answer to what was asked."""
+
+
+class UnknownRequest(AnswerRefused, LookupError):
+    """Nothing is asked under that id."""
+
+
+class ForeignRequest(AnswerRefused, LookupError):
+    """The request is one of another thread."""
+
+
+class StaleRequest(AnswerRefused, LookupError):
+    """What was asked under that id is not what is asked now."""
+
+
+class AlreadyAnswered(AnswerRefused):
+    """The request has another answer already, which stands."""
+
+
+_LOOK = "see what is asked now with pending(agent, config)"
+_REFUSALS: dict[str, tuple[type[AnswerRefused], str]] = {
+    "invalid": (InvalidAnswer, ""),
+    "unknown": (UnknownRequest, _LOOK),
+    "foreign": (ForeignRequest, "answer with the config that the request came from"),
+    "stale": (StaleRequest, _LOOK),
+    "already_answered": (AlreadyAnswered, ""),
+}
+
+
+class RunPaused(GoalgraphError, RuntimeError):
+    """A new goal was given to a thread whose run waits for answers, which it would have thrown away."""
+
+    def __init__(self, thread: str, steps: Iterable[str]) -> None:
+        self.thread = thread
+        self.steps: tuple[str, ...] = tuple(steps)
+        asked = f" of {', '.join(map(repr, self.steps[:5]))}" if self.steps else ""
+        super().__init__(
+            f"the run of thread {thread!r} waits for answers{asked}", hint="answer them, or use another thread_id"
+        )
+
+
 class UnknownRun(GoalgraphError, LookupError):
     """No run is stored under that name."""
+
+
+class CorruptRun(GoalgraphError, RuntimeError):
+    """What is stored of a run is not what this version of goalgraph writes; nothing of it was executed."""
+
+    def __init__(self, found: str, *, thread: str, checkpoint: str | None = None, channel: str | None = None) -> None:
+        self.thread = thread
+        self.checkpoint = checkpoint
+        """Id of the checkpoint, where it is known."""
+        self.channel = channel
+        """Part of the state that is damaged; None where it is the checkpoint as a whole, or not known."""
+        place = "".join((f", checkpoint {checkpoint}" if checkpoint else "", f", {channel!r}" if channel else ""))
+        super().__init__(
+            f"what is stored of thread {thread!r}{place} cannot be used: {found}",
+            hint="restore the checkpoints from a backup, or begin again with a new thread_id",
+        )

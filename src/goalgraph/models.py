@@ -14,6 +14,7 @@ from goalgraph.errors import GoalgraphError, MissingExtra, ModelFailed, UnknownM
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import BaseMessage
+    from langchain_core.rate_limiters import InMemoryRateLimiter
     from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
 __all__ = [
@@ -56,13 +57,19 @@ _ENDINGS: dict[str, Ending] = {
 """What providers call the reason for stopping, in lower case."""
 
 
-def resolve_model(model: "str | BaseChatModel") -> "BaseChatModel":
+def resolve_model(
+    model: "str | BaseChatModel", *, requests_per_second: float | Mapping[str, float] | None = None
+) -> "BaseChatModel":
     """Return the chat model of that name; a model is returned as it is.
 
     Args:
         model: ``"provider:name"`` such as ``"openai:gpt-5-mini"``, or a chat model.
+        requests_per_second: Most calls to a provider, or by provider. All models of this process that are made by name
+            with the same provider and rate share one limiter; attempts that an SDK makes again are not counted. A chat
+            model that is given as an object carries its own ``rate_limiter``, or none.
 
     Raises:
+        ValueError: A rate is not above 0.
         UnknownModel: The name has no provider, or one that is not known.
         MissingExtra: The provider is reached through ``langchain``, which is not installed.
         ModelFailed: The provider's package or its API key is missing, or it refused the settings.
@@ -77,24 +84,46 @@ def resolve_model(model: "str | BaseChatModel") -> "BaseChatModel":
         raise UnknownModel(
             f"a model is 'provider:name' or a chat model, found {found!r}", hint="write it like 'openai:gpt-5-mini'"
         )
-    return _openai(name.strip()) if provider.strip() == "openai" else _other(f"{provider.strip()}:{name.strip()}")
+    provider, name = provider.strip(), name.strip()
+    limiter = _limiter(provider, requests_per_second)
+    return _openai(name, limiter) if provider == "openai" else _other(f"{provider}:{name}", limiter)
 
 
-def _openai(name: str) -> "BaseChatModel":
+_limiters: "dict[tuple[str, float], InMemoryRateLimiter]" = {}
+_limiters_lock = Lock()
+
+
+def _limiter(provider: str, rates: float | Mapping[str, float] | None) -> "InMemoryRateLimiter | None":
+    from langchain_core.rate_limiters import InMemoryRateLimiter
+
+    rate = rates.get(provider) if isinstance(rates, Mapping) else rates
+    if rate is None:
+        return None
+    if not 0 < rate < float("inf"):
+        raise ValueError(f"requests_per_second must be a number above 0, found {rate!r} for {provider!r}")
+    with _limiters_lock:
+        if (provider, rate) not in _limiters:
+            # Looked at twice for each call that there may be: else a quick provider's turn would pass by unseen.
+            often = max(min(0.1, 0.5 / rate), 0.005)
+            _limiters[provider, rate] = InMemoryRateLimiter(requests_per_second=rate, check_every_n_seconds=often)
+        return _limiters[provider, rate]
+
+
+def _openai(name: str, limiter: "InMemoryRateLimiter | None") -> "BaseChatModel":
     from langchain_openai import ChatOpenAI
 
     if not os.environ.get("OPENAI_API_KEY", "").strip():
         raise ModelFailed(f"the model 'openai:{name}' needs an API key", hint="set OPENAI_API_KEY")
-    return ChatOpenAI(model=name, max_retries=_MAX_RETRIES, stream_usage=True, timeout=_TIMEOUT)
+    return ChatOpenAI(model=name, max_retries=_MAX_RETRIES, stream_usage=True, timeout=_TIMEOUT, rate_limiter=limiter)
 
 
-def _other(model: str) -> "BaseChatModel":
+def _other(model: str, limiter: "InMemoryRateLimiter | None") -> "BaseChatModel":
     try:
         from langchain.chat_models import init_chat_model
     except ImportError as error:
         raise MissingExtra(f"the model {model!r}", "providers") from error
     try:
-        return init_chat_model(model)
+        return init_chat_model(model, rate_limiter=limiter) if limiter is not None else init_chat_model(model)
     except ImportError as error:
         raise ModelFailed(f"the model {model!r} needs a package that is not installed: {_one_line(error)}") from error
     except Exception as error:
@@ -103,8 +132,14 @@ def _other(model: str) -> "BaseChatModel":
         raise ModelFailed(f"the model {model!r} could not be set up: {_one_line(error)}") from error
 
 
-async def complete(model: "BaseChatModel", system: str, user: str) -> str:
+async def complete(model: "BaseChatModel", system: str, user: str, *, retries: bool = True) -> str:
     """Ask for text.
+
+    Args:
+        model: Any chat model.
+        system: The system's message.
+        user: The user's message.
+        retries: As for `for_this_loop`.
 
     Raises:
         ModelFailed: The model could not be called.
@@ -112,7 +147,7 @@ async def complete(model: "BaseChatModel", system: str, user: str) -> str:
     from langchain_core.messages import HumanMessage, SystemMessage
 
     with typed_failures(model):
-        reply = await for_this_loop(model).ainvoke([SystemMessage(system), HumanMessage(user)])
+        reply = await for_this_loop(model, retries=retries).ainvoke([SystemMessage(system), HumanMessage(user)])
     return reply.text
 
 
@@ -179,26 +214,32 @@ _pools: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str | None, _OpenClie
 _pools_lock = Lock()
 
 
-def for_this_loop(model: "BaseChatModel", *, whole: bool = False) -> "BaseChatModel":
+def for_this_loop(model: "BaseChatModel", *, whole: bool = False, retries: bool = True) -> "BaseChatModel":
     """Return the model with HTTP connections that belong to the running event loop.
 
     Models on the OpenAI SDK share one connection pool for the whole process, and a connection made on one event loop
-    fails on the next. A copy with a pool for each loop does not. Models with an HTTP client of the caller's, and all
-    others, are returned as they are.
+    fails on the next. A copy with a pool for each loop does not. Models with an HTTP client of the caller's keep it,
+    and all other models are returned as they are.
 
     Args:
         model: Any chat model.
         whole: Ask for the answer in one piece even where somebody listens to its tokens: the SDK tries a broken call
             again, but not a broken stream.
+        retries: Whether the SDK may try again; not where whoever calls does it, since the attempts would multiply.
     """
     root = _openai_client(model)
-    if root is None:
+    if root is None or (_has_own_http(model) and retries):
         return model
-    client = root.with_options(http_client=_http_client(cast("str | None", getattr(model, "openai_proxy", None))))
-    update: dict[str, object] = {"root_async_client": client, "async_client": client.chat.completions}
+    if not _has_own_http(model):
+        proxy = cast("str | None", getattr(model, "openai_proxy", None))
+        root = root.with_options(http_client=_http_client(proxy))
+    update: dict[str, object] = {}
+    if not retries:
+        root = root.with_options(max_retries=0)
+        update["max_retries"] = 0
     if whole:
         update["disable_streaming"] = True
-    return model.model_copy(update=update)
+    return model.model_copy(update={**update, "root_async_client": root, "async_client": root.chat.completions})
 
 
 def _openai_client(model: "BaseChatModel") -> "AsyncOpenAI | None":
@@ -206,9 +247,12 @@ def _openai_client(model: "BaseChatModel") -> "AsyncOpenAI | None":
     root = cast("object", getattr(model, "root_async_client", None))
     if openai is None or not isinstance(root, cast("type[AsyncOpenAI]", openai.AsyncOpenAI)):
         return None
-    # With openai_proxy set, langchain-openai itself fills in http_async_client.
-    theirs = getattr(model, "http_async_client", None) is not None and not getattr(model, "openai_proxy", None)
-    return None if theirs else root
+    return root
+
+
+def _has_own_http(model: "BaseChatModel") -> bool:
+    """Whether the caller has given an HTTP client; with openai_proxy set, langchain-openai fills one in itself."""
+    return getattr(model, "http_async_client", None) is not None and not getattr(model, "openai_proxy", None)
 
 
 class _OpenClient:

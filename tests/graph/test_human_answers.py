@@ -139,7 +139,6 @@ _AGE: dict[str, Any] = {
     [
         ("text", {}, "text"),
         ("5", {}, "5"),
-        ("", {}, ""),
         (["a", "b"], {}, ["a", "b"]),
         ({"name": "Ida", "age": 3}, _AGE, {"name": "Ida", "age": 3}),
         ({"type": "respond", "message": "text"}, {"type": "string"}, "text"),

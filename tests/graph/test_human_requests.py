@@ -12,6 +12,7 @@ def test_an_approval_is_what_langchain_s_screens_show_and_ours_beside_it() -> No
     request = approval_request(
         run="r1", step="sign_off", prompt="Is it **right**?", assignee="anna", deadline="2030-01-01T00:00:00+00:00"
     )
+    assert len(request.pop("digest")) == 32
     assert request == {
         "action_requests": [
             {
@@ -32,6 +33,7 @@ def test_an_approval_is_what_langchain_s_screens_show_and_ours_beside_it() -> No
         "deadline": "2030-01-01T00:00:00+00:00",
         "problem": None,
         "escalated": False,
+        "asked": 0,
     }
 
 

@@ -239,6 +239,17 @@ def test_a_runnable_without_a_name_asks_for_one(make: Callable[[], object]) -> N
     assert as_specialist(make(), name="a").card.name == "a"
 
 
+def test_a_graph_whose_calls_share_one_state_is_refused_also_inside_of_another() -> None:
+    remembers = agent("x", name="memory", checkpointer=True)
+    make: Any = StateGraph(MessagesState)
+    around = make.add_node("inside", remembers).add_edge(START, "inside").compile(name="around")
+    for one in (remembers, around):
+        with pytest.raises(InvalidSpecialist, match=r"checkpointer=True.*would get each other's messages.*compile it"):
+            as_specialist(one)
+    for harmless in (None, False, InMemorySaver()):
+        assert as_specialist(agent("x", name="memory", checkpointer=harmless)).card.name == "memory"
+
+
 @pytest.mark.parametrize("one", [None, "writer", 3, ["a"], {"name": "a"}], ids=repr)
 def test_what_can_do_no_work_is_refused(one: object) -> None:
     with pytest.raises(InvalidSpecialist, match="is no specialist; give a function"):

@@ -218,13 +218,41 @@ async def test_the_exception_of_a_sync_function_arrives_as_it_is() -> None:
     assert caught.value is error
 
 
-@pytest.mark.parametrize("error", [StopIteration("end"), SystemExit(3)], ids=["StopIteration", "SystemExit"])
-async def test_what_may_not_pass_through_a_coroutine_becomes_an_ordinary_error(error: BaseException) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError(), StopAsyncIteration()],
+    ids=lambda error: type(error).__name__,
+)
+async def test_whatever_a_sync_function_raises_arrives_and_ends_no_loop(error: BaseException) -> None:
     def fail(text: str) -> str:
         raise error
 
-    with pytest.raises(RuntimeError, match=type(error).__name__):
-        await asyncio.wait_for(specialist(fail).run(TASK, CONTEXT), 10)
+    with pytest.raises(type(error)) as caught:
+        await specialist(fail).run(TASK, CONTEXT)
+    assert caught.value is error
+
+
+async def test_a_sync_function_that_raises_stop_iteration_fails_as_a_coroutine_does() -> None:
+    def fail(text: str) -> str:
+        raise StopIteration("end")
+
+    with pytest.raises(RuntimeError, match="coroutine raised StopIteration"):
+        await specialist(fail).run(TASK, CONTEXT)
+
+
+async def test_a_cancelled_call_says_that_its_thread_is_left_behind() -> None:
+    release = threading.Event()
+
+    async def cancelled(function: Callable[[], object]) -> asyncio.CancelledError:
+        task = asyncio.create_task(in_thread(function))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        return caught.value
+
+    assert "thread is left behind" in str(getattr(await cancelled(release.wait), "__notes__", ()))
+    release.set()
 
 
 async def test_a_sync_function_that_outlives_its_timeout_disturbs_nobody() -> None:

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from goalgraph.cli.endings import BadInput
 
-__all__ = ["read_assignments"]
+__all__ = ["json_value", "read_assignments"]
 
 _MAX_BYTES = 10_000_000
 
@@ -40,13 +40,22 @@ def _read(option: str, given: str, *, files: bool) -> tuple[str, JsonValue]:
     if not (equals and name):
         raise BadInput(f"{option} takes NAME=VALUE, found {given!r}", hint=f"write it like {option} NAME=VALUE")
     if left.endswith(":"):
-        return name, _json_of(text, f"{option} {name!r}")
+        return name, json_value(text, f"{option} {name!r}")
     if files and text.startswith("@"):
         return name, _text_of(Path(text[1:]), f"{option} {name!r}")
     return name, text
 
 
-def _json_of(text: str, what: str) -> JsonValue:
+def json_value(text: str, what: str) -> JsonValue:
+    """Read JSON that somebody typed.
+
+    Args:
+        text: The JSON.
+        what: It is, for messages.
+
+    Raises:
+        BadInput: It is none.
+    """
     try:
         value: JsonValue = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:

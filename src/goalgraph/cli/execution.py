@@ -27,7 +27,7 @@ from goalgraph.graph.agent import PlanAgent
 from goalgraph.graph.build import create_plan_agent
 from goalgraph.graph.events import Event
 from goalgraph.graph.policies import ExecutionPolicy
-from goalgraph.graph.run import recorded_outcomes
+from goalgraph.graph.recorded import recorded_outcomes
 from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.planner.plan import Plan
 
@@ -90,6 +90,7 @@ class Execution:
             synthesis=self._crew.synthesis(self._plan),
             execution=ExecutionPolicy(max_concurrency=options.max_concurrency, step_timeout=options.timeout),
             checkpointer=saver,
+            artifacts=self._folder.artifacts,
         )
 
     async def _watched(self, agent: PlanAgent, snapshot: StateSnapshot) -> Ended:

@@ -30,6 +30,7 @@ class RunFolder:
         self.checkpoints = path / _CHECKPOINTS
         self.plan = path / "plan.yaml"
         self.report = path / "report.md"
+        self.artifacts = path / "artifacts"
         self._record = path / "run.json"
         self._made: list[Path] = []
 

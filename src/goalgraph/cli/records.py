@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from goalgraph.cli.endings import BadInput
 from goalgraph.cli.terminal import as_json_text
+from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Artifact, Outcome, Status, Usage
 
-__all__ = ["Question", "RunOptions", "RunRecord", "StepRecord", "read_record", "step_records"]
+__all__ = ["KeptAnswer", "Question", "RunOptions", "RunRecord", "StepRecord", "read_record", "step_records"]
 
 
 class _Stored(BaseModel):
@@ -23,6 +24,13 @@ class RunOptions(_Stored):
     max_concurrency: Annotated[int, Field(ge=1)] | None = None
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Seconds for one attempt of a step."""
+    idle_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Seconds that an attempt may go on without a sign of life."""
+    on_failure: Literal["continue", "fail_fast", "wait_all"] = "continue"
+    review: bool = False
+    """Whether a human is asked before the plan runs."""
+    approve: tuple[str, ...] = ()
+    """Steps, specialists and capabilities that a human is asked about before they are at work."""
     specialists: tuple[str, ...] = ()
     """The caller's own, as ``module:attribute``."""
     directory: str = ""
@@ -43,22 +51,41 @@ class StepRecord(_Stored):
 
 
 class Question(_Stored):
-    """What a step of a run waits for: the answer of a human, or an event."""
+    """What a run waits for: the answer of a human, or an event."""
 
     id: str
-    """Of LangGraph's interrupt."""
+    """Of the request."""
     step: str
-    """Id of the step; the question's own where a specialist asks, whose step is not known."""
-    kind: Literal["approval", "input", "event", "other"]
-    """``other``: a specialist asks with an interrupt of its own."""
+    """Id of the step; empty for the plan; for a specialist's own question, the specialist."""
+    kind: Literal["plan", "approval", "gate", "input", "event", "specialist"]
+    """As for `goalgraph.Request`."""
     prompt: str
+    arguments: JsonValue = None
+    """What is asked about, as far as the prompt does not say it: the plan, the step's arguments, a specialist's calls."""
+    allowed: tuple[str, ...] = ()
+    """Decisions that may be given: ``approve``, ``edit``, ``reject``, ``respond``; none of them where any answer will
+    do."""
     assignee: str | None = None
     deadline: str | None = None
     """ISO 8601."""
+    escalated: bool = False
+    """Whether it is asked once more because nobody answered in time."""
     form: dict[str, JsonValue] = {}
     """JSON Schema that the answer must fit; empty where any will do."""
     problem: str | None = None
     """Why the last answer was refused."""
+
+    @property
+    def name(self) -> str:
+        """What it is answered by, where no other question is called the same."""
+        return "plan" if self.kind == "plan" else self.step
+
+
+class KeptAnswer(_Stored):
+    """An answer that waits for its question."""
+
+    answer: JsonValue
+    by: str | None = None
 
 
 class RunRecord(_Stored):
@@ -76,8 +103,10 @@ class RunRecord(_Stored):
     options: RunOptions = RunOptions()
     inputs: dict[str, JsonValue] = {}
     """Values of the plan's inputs, by name."""
-    answers: dict[str, JsonValue] = {}
-    """Answers that were given and wait for their questions, by step."""
+    planned: bool = False
+    """Whether the plan was made of the goal, so that another one can be made where a human does not want it."""
+    answers: dict[str, KeptAnswer] = {}
+    """Answers that were given and wait for their questions, by step or id of the question."""
     started: str
     """ISO 8601, UTC."""
     finished: str | None = None
@@ -85,6 +114,8 @@ class RunRecord(_Stored):
     status: Literal["running", "interrupted", "waiting", "complete", "degraded", "failed", "halted"] = "running"
     """A run whose process was killed stays ``running``; one that is ``waiting`` has questions."""
     questions: tuple[Question, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    """What people answered."""
     degraded: tuple[str, ...] = ()
     steps: tuple[StepRecord, ...] = ()
     planning: Usage = Usage()

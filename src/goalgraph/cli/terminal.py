@@ -132,20 +132,15 @@ class Terminal:
         self._stdout.write(as_json_text(content, ascii_only=not utf))
         self._stdout.flush()
 
-    def confirms(self, question: str) -> bool:
-        """Ask until the answer is yes or no; an empty one is yes, the end of input is no."""
-        while True:
-            sys.stdout.write(f"{question} [Y/n] ")
-            sys.stdout.flush()
-            said = sys.stdin.readline()
-            if not said:
-                sys.stdout.write("\n")
-                return False
-            word = said.strip().lower()
-            if word in ("", "y", "yes"):
-                return True
-            if word in ("n", "no"):
-                return False
+    def ask(self, question: str) -> str | None:
+        """Ask for a line of text; None: there is none, as after Ctrl-D."""
+        sys.stdout.write(f"{question} ")
+        sys.stdout.flush()
+        said = sys.stdin.readline()
+        if not said:
+            self.line()
+            return None
+        return said.rstrip("\r\n")
 
 
 def as_json_text(content: "JsonValue", *, ascii_only: bool = False) -> str:

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json
 from goalgraph.specialists.schemas import misfits
 
-__all__ = ["Approval", "Problem", "read_approval", "read_event", "read_input"]
+__all__ = ["Approval", "Problem", "read_approval", "read_edit", "read_event", "read_input"]
 
 _WORDS = {"approve": True, "reject": False}
 _TYPES = {"approve": True, "accept": True, "reject": False, "ignore": False}
@@ -81,7 +81,7 @@ def read_input(answer: object, schema: Mapping[str, JsonValue]) -> JsonValue | P
     value = read_event(answer)
     if isinstance(value, Problem):
         return value
-    if value is None and not schema:
+    if not schema and value in (None, "", {}, []):
         return Problem("the answer is empty; say something")
     wrong = misfits(value, schema)
     if wrong and isinstance(value, str):
@@ -89,6 +89,27 @@ def read_input(answer: object, schema: Mapping[str, JsonValue]) -> JsonValue | P
         if parsed is not None and not misfits(parsed, schema):
             return parsed
     return Problem(f"the answer does not fit: {wrong}") if wrong else value
+
+
+def read_edit(answer: object) -> Mapping[str, JsonValue] | Problem | None:
+    """Read the arguments that a decision changes; None where it is no edit.
+
+    Args:
+        answer: As LangChain's middleware (``edited_action``) or the agent inbox (``args`` with an ``action``) send it,
+            or with the arguments themselves as ``args``.
+    """
+    decision = _single(answer)
+    if isinstance(decision, Problem) or decision.get("type") != "edit":
+        return None
+    edited = _mapping(decision.get("edited_action", decision.get("args")))
+    if edited is not None and "args" in edited and set(edited) <= {"name", "action", "args"}:
+        edited = _mapping(edited["args"])
+    if not edited:
+        return Problem("an edit carries the arguments as they are to be, {'type': 'edit', 'args': {...}}; found none")
+    try:
+        return cast("Mapping[str, JsonValue]", as_json(edited))
+    except (InvalidOutput, OutputTooLarge) as error:
+        return Problem(f"the edit cannot be kept: {error}")
 
 
 def read_event(answer: object) -> JsonValue | Problem:

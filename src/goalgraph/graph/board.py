@@ -6,7 +6,7 @@ between awaits, so there are no locks; the work of a whole run is linear in step
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Literal
@@ -15,11 +15,12 @@ from pydantic import JsonValue
 
 from goalgraph.graph.activity import Activity
 from goalgraph.graph.admission import Admission
-from goalgraph.graph.clocks import Clocks
 from goalgraph.graph.index import Group, PlanIndex
+from goalgraph.graph.run_clock import RunClock
 from goalgraph.graph.slots import Slots
 from goalgraph.graph.transitions import readiness
 from goalgraph.graph.unrun import cancelled, unrun
+from goalgraph.graph.watch import Watch
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import MapStep, Step
 
@@ -41,6 +42,8 @@ class Board:
         slots: Slots,
         *,
         stoppable: bool = False,
+        now: Callable[[], datetime] | None = None,
+        is_draining: Callable[[], bool] = lambda: False,
     ) -> None:
         """Set up with all that is already known.
 
@@ -50,17 +53,19 @@ class Board:
             specialists: Who does each unfinished step that takes a place, by step.
             slots: The places there are.
             stoppable: Whether `stop` may be called; it needs to know the tasks.
+            now: Tells the time.
+            is_draining: Whether nothing new is to begin.
         """
         self.index = index
+        self.now = now or RunClock(outcomes.values())
         self.outcomes: dict[str, Outcome] = {
             step_id: outcomes[step_id] for step_id in index.order if step_id in outcomes
         }
-        self.expired: dict[str, str] = {}
-        """By group whose time is up: what to say of it."""
+        self.kept = {step_id: outcome for step_id, outcome in outcomes.items() if step_id not in self.outcomes}
+        """Outcomes that are recorded for items of maps, which are multiplied again."""
         self._specialists = dict(specialists)
         self._slots = slots
         self._admission = Admission()
-        self._groups: dict[str, list[Group]] = {}
         self._stoppable = stoppable or any(group.fail_fast or group.timeout for group in index.groups)
         self._missing = {
             step_id: sum(1 for need in index.awaited(step_id) if need not in self.outcomes) for step_id in index.order
@@ -72,21 +77,29 @@ class Board:
         self._open = {step_id for step_id in index.order if step_id not in self.outcomes}
         self._reasons: dict[str, str] = {}
         self._stopped = False
-        self._clocks = Clocks(self._expire)
+        self._is_draining = is_draining
+        self.has_drained = False
+        """Whether a step did not begin because nothing new was to."""
+        self._watch = Watch(self.outcomes, self.stop, self._go_on, self.now)
         self._recording: deque[Outcome] = deque()
         self._busy_recording = False
         self._activity = Activity()
         for group in index.groups:
             self._join(group)
         for known in tuple(self.outcomes.values()):
-            self._began(known)
+            self._watch.take_in(known)
         for step_id in index.order:
             if step_id not in self.outcomes:
                 self._consider(step_id, None)
         for outcome in list(self.outcomes.values()):
-            self._fail_fast(outcome)
+            self._watch.fail(outcome, index.optional)
         self._record_all()
         self._pump()
+
+    @property
+    def expired(self) -> Mapping[str, str]:
+        """By group whose time is up: what to say of it."""
+        return self._watch.expired
 
     async def enter(self, step_id: str) -> Verdict:
         """Wait for a step's turn and say what becomes of it; after "run", `leave` must follow."""
@@ -183,7 +196,7 @@ class Board:
         """Take in the outcome of a step that is not to begin: it was recorded before."""
         if outcome.step not in self.outcomes and outcome.step in self.index.steps:
             self._end_unbegun(outcome)
-            self._began(outcome)
+            self._watch.take_in(outcome)
             self._pump()
             self._settle()
 
@@ -226,7 +239,7 @@ class Board:
         """Note that a step's task ends with an outcome; True for the last one of the superstep."""
         self._open.discard(step_id)
         if not self._open:
-            self._clocks.dismiss()
+            self._watch.dismiss()
         return not self._open
 
     def stop_at(self, seconds: float, reason: str) -> None:
@@ -235,7 +248,7 @@ class Board:
         if seconds <= 0:
             self.stop(reason)
             return
-        self._clocks.call_in(seconds, partial(self.stop, reason))
+        self._watch.call_in(seconds, partial(self.stop, reason))
 
     def is_stopped(self, step_id: str) -> bool:
         """Whether `stop` reached a step."""
@@ -243,15 +256,12 @@ class Board:
 
     def cancelled(self, step_id: str) -> Outcome:
         """The outcome of a step that `stop` reached."""
-        return cancelled(step_id, self._reasons.get(step_id, "cancelled"))
+        return cancelled(step_id, self._reasons.get(step_id, "cancelled"), self.now())
 
     def _join(self, group: Group) -> None:
         """Take in a group's limits."""
         self._admission.add(group, self.outcomes)
-        if group.fail_fast or group.timeout is not None:
-            watched = group.members if group.timeout is not None else group.heads
-            for step_id in watched:
-                self._groups.setdefault(step_id, []).append(group)
+        self._watch.add(group)
 
     def _record(self, outcome: Outcome) -> None:
         self._recording.append(outcome)
@@ -270,7 +280,7 @@ class Board:
             self.outcomes[step_id] = outcome
             if (parent := self.index.parents.get(step_id)) is not None:
                 self._activity.item_over(parent)
-            self._fail_fast(outcome)
+            self._watch.fail(outcome, self.index.optional)
             for free in self._admission.leave(step_id):
                 self._start(free)
             for after in self.index.dependents[step_id]:
@@ -278,14 +288,6 @@ class Board:
                     self._missing[after] -= 1
                     self._consider(after, outcome)
         self._busy_recording = False
-
-    def _fail_fast(self, outcome: Outcome) -> None:
-        """Stop the groups whose branch has failed with this outcome."""
-        if outcome.status not in ("failed", "blocked") or outcome.step in self.index.optional:
-            return
-        for group in self._groups.get(outcome.step, ()):
-            if group.fail_fast and outcome.step in group.heads and group.id not in self.outcomes:
-                self.stop(f"cancelled because {outcome.step!r} {outcome.status}", group.members)
 
     def _consider(self, step_id: str, latest: Outcome | None) -> None:
         """Look whether a step's fate is known now.
@@ -309,7 +311,7 @@ class Board:
             return
         self._decided.add(step_id)
         if fate != "run":
-            ended = unrun(step_id, fate, self.index.awaited(step_id), self.outcomes)
+            ended = unrun(step_id, fate, self.index.awaited(step_id), self.outcomes, self.now())
             self._tell(step_id, ended)
             self._record(ended)
             return
@@ -319,18 +321,26 @@ class Board:
     def _start(self, step_id: str) -> None:
         """Let a step whose dependencies are done begin, or queue it for a place."""
         self._activity.queued.discard(step_id)
-        if step_id in self.outcomes or step_id in self._reasons:
+        if step_id in self.outcomes or step_id in self._reasons or self._drained(step_id):
             return
         if not self._admission.enter(step_id):
             self._activity.queued.add(step_id)
             return
-        for group in self._groups.get(step_id, ()):
-            self._clocks.start(group)
+        self._watch.begin(step_id)
         specialist = self._specialists.get(step_id)
         if specialist is not None and self._slots.limited:
             self._slots.offer(step_id, specialist)
         else:
             self._tell(step_id, "run")
+
+    def _drained(self, step_id: str) -> bool:
+        """Park a step that was about to begin, where nothing new is to."""
+        if not self._is_draining():
+            return False
+        self.has_drained = True
+        self._activity.end(step_id)
+        self._tell(step_id, "park")
+        return True
 
     def _end_unbegun(self, outcome: Outcome) -> None:
         """Give an outcome to a step whose task does not work yet, or never will."""
@@ -343,22 +353,9 @@ class Board:
         self._tell(step_id, outcome)
         self._record(outcome)
 
-    def _began(self, outcome: Outcome) -> None:
-        """Take in when a recorded step began: the time of its groups counts from the first one, whoever did it."""
-        if outcome.started_at is not None and outcome.status in ("succeeded", "failed"):
-            for group in self._groups.get(outcome.step, ()):
-                if self._clocks.start(group, datetime.fromisoformat(outcome.started_at)):
-                    self._end_time(group)
-
-    def _expire(self, group: Group) -> None:
-        self._end_time(group)
+    def _go_on(self) -> None:
         self._pump()
         self._settle()
-
-    def _end_time(self, group: Group) -> None:
-        if not group.members <= self.outcomes.keys():
-            self.expired[group.id] = f"not done after {group.timeout:g} s"
-            self.stop(self.expired[group.id], group.members)
 
     def _give_back(self, step_id: str) -> None:
         if (specialist := self._specialists.get(step_id)) is not None:
@@ -380,7 +377,7 @@ class Board:
     def _pump(self) -> None:
         if self._slots.limited and not self._stopped:
             while (step_id := self._slots.take()) is not None:
-                if step_id in self.outcomes:
+                if step_id in self.outcomes or self._drained(step_id):
                     self._give_back(step_id)
                 else:
                     self._tell(step_id, "run")
@@ -395,6 +392,6 @@ class Board:
                 self._start(free)
             self._pump()
         if self._activity.idle and (self._activity.held or not self._activity.asleep):
-            self._clocks.dismiss()
+            self._watch.dismiss()
             for step_id in list(self._waiters):
                 self._tell(step_id, "park")

@@ -1,6 +1,7 @@
 """Building an agent: names checked, parts made, graph wired."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -12,8 +13,10 @@ from pydantic import JsonValue
 
 from goalgraph.errors import InvalidGoal, InvalidSpecialist
 from goalgraph.graph.agent import PlanAgent
-from goalgraph.graph.nodes import Decompose, Dispatch, Gather, Synthesize
+from goalgraph.graph.approval import ApprovalPolicy
+from goalgraph.graph.nodes import Decompose, Dispatch, Gather, Synthesize, leads_on
 from goalgraph.graph.policies import ExecutionPolicy, Limits
+from goalgraph.graph.reviewing import Review
 from goalgraph.graph.state import PlanInput, PlanOutput, PlanState, StepSend
 from goalgraph.graph.step_node import StepNode
 from goalgraph.models import resolve_model
@@ -22,6 +25,7 @@ from goalgraph.planner.library import PlanLibrary
 from goalgraph.planner.model_decomposer import ModelDecomposer
 from goalgraph.planner.plan import Plan
 from goalgraph.planner.validation import PlanPolicy, checked
+from goalgraph.specialists.artifacts import ArtifactStore, as_store
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.synthesis import SynthesisSpec, as_synthesizer
 
@@ -39,11 +43,14 @@ def create_plan_agent(
     decomposer: Decomposer | None = None,
     synthesis: SynthesisSpec | None = None,
     execution: ExecutionPolicy | None = None,
+    approval: ApprovalPolicy | None = None,
     limits: Limits | None = None,
     library: PlanLibrary | None = None,
     checkpointer: BaseCheckpointSaver[Any] | bool | None = None,
     store: BaseStore | None = None,
     cache: BaseCache[Any] | None = None,
+    artifacts: ArtifactStore | str | Path | None = None,
+    requests_per_second: float | Mapping[str, float] | None = None,
     name: str = "goalgraph",
 ) -> PlanAgent:
     """Create an agent: a compiled LangGraph graph that plans a goal, does the plan, and answers.
@@ -57,12 +64,19 @@ def create_plan_agent(
         decomposer: Plans in place of the model.
         synthesis: ``"concatenate"`` (default), ``"last_wins"``, ``"model"``, a callable, or a `Synthesizer`.
         execution: How steps are run.
+        approval: What a human is asked about before it is done.
         limits: Bounds of a run.
         library: Saved plans, which sub-plans and callers name by alias.
         checkpointer: Where runs are kept, so that they can be resumed; sync and async savers both serve both kinds of
             call.
         store: LangGraph's store, for specialists that use one.
         cache: LangGraph's node cache.
+        artifacts: Where outputs of specialists are kept that are too large for a checkpoint (5 million characters and
+            more): a folder, or a store of your own. Without it such a step fails.
+        requests_per_second: Most calls to the model's provider, or by provider (``{"openai": 9}``), where the model is
+            given by name. All models of the process that are made by name for the same provider and rate share one
+            limiter (`goalgraph.models.resolve_model` makes them for specialists); a chat model given as an object
+            carries its own ``rate_limiter``.
         name: The graph's name.
 
     Raises:
@@ -71,28 +85,46 @@ def create_plan_agent(
         MissingExtra: The provider's package is not installed.
     """
     registry = _registry(specialists)
-    chat = resolve_model(model) if model is not None else None
+    chat = resolve_model(model, requests_per_second=requests_per_second) if model is not None else None
     execution = execution or ExecutionPolicy()
+    approval = approval or ApprovalPolicy()
     limits = limits or Limits()
     policy = PlanPolicy(max_steps=limits.max_steps)
     names = _node_names(registry)
     nodes = (*names.values(), *_KINDS)
-    step_node = StepNode(registry=registry, execution=execution)
+    step_node = StepNode(registry=registry, execution=execution, artifacts=as_store(artifacts))
     builder: Any = StateGraph(PlanState, input_schema=PlanInput, output_schema=PlanOutput)
     builder.add_node(
         "decompose",
-        Decompose(decomposer=decomposer or _decomposer(chat), registry=registry, policy=policy, library=library),
+        Decompose(
+            decomposer=decomposer or _decomposer(chat),
+            registry=registry,
+            policy=policy,
+            library=library,
+            is_reviewed=bool(approval.plan),
+        ),
     )
+    if approval.plan:
+        review = Review(approval=approval, registry=registry, policy=policy, library=library)
+        builder.add_node("review", review, destinations=("decompose", "dispatch", END))
     builder.add_node("dispatch", Dispatch(node_names=names), destinations=nodes)
     for node in nodes:
         builder.add_node(node, step_node, input_schema=StepSend, destinations=("gather",))
-    builder.add_node("gather", Gather(), destinations=("dispatch", "synthesize"))
-    builder.add_node("synthesize", Synthesize(synthesizer=as_synthesizer(synthesis or "concatenate", chat)))
+    builder.add_node("gather", Gather())
+    builder.add_conditional_edges("gather", leads_on, ["dispatch", "synthesize"])
+    builder.add_node(
+        "synthesize",
+        Synthesize(
+            synthesizer=as_synthesizer(synthesis or "concatenate", chat), strict=execution.on_failure == "wait_all"
+        ),
+    )
     builder.add_edge(START, "decompose")
-    builder.add_edge("decompose", "dispatch")
+    builder.add_edge("decompose", "review" if approval.plan else "dispatch")
     builder.add_edge("synthesize", END)
     compiled = builder.compile(checkpointer=checkpointer, store=store, cache=cache, name=name)
-    return PlanAgent(registry=registry, execution=execution, limits=limits, library=library, **vars(compiled))
+    return PlanAgent(
+        registry=registry, execution=execution, approval=approval, limits=limits, library=library, **vars(compiled)
+    )
 
 
 async def generate_plan(
@@ -103,6 +135,7 @@ async def generate_plan(
     inputs: Mapping[str, JsonValue] | None = None,
     max_steps: int = 200,
     available: Sequence[str] | None = None,
+    requests_per_second: float | Mapping[str, float] | None = None,
 ) -> Plan:
     """Make a plan without running it.
 
@@ -113,6 +146,7 @@ async def generate_plan(
         inputs: Values the plan may refer to by name.
         max_steps: More steps are refused.
         available: Names of the specialists that may be used; all where absent.
+        requests_per_second: As for `create_plan_agent`.
 
     Raises:
         InvalidGoal: The goal is empty, or nothing can be made of it.
@@ -124,7 +158,7 @@ async def generate_plan(
     registry = _registry(specialists)
     cards = registry.cards if available is None else tuple(registry.get(one).card for one in available)
     policy = PlanPolicy(max_steps=max_steps)
-    chat = resolve_model(model) if model is not None else None
+    chat = resolve_model(model, requests_per_second=requests_per_second) if model is not None else None
     plan = await _decomposer(chat).decompose(PlanRequest(goal=goal, cards=cards, policy=policy, inputs=inputs or {}))
     return checked(plan, policy, cards)
 

@@ -13,9 +13,11 @@ from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.library import PlanLibrary
 from goalgraph.planner.plan import Plan
 from goalgraph.planner.validation import PlanPolicy, missing_inputs, validate_plan
+from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json
 
-__all__ = ["complete"]
+__all__ = ["complete", "valid_plan"]
 
+_MAX_INPUTS = 50_000_000
 _KNOWN = ("goal", "messages", "plan", "inputs")
 
 
@@ -41,9 +43,9 @@ def complete(given: object, policy: PlanPolicy, cards: Sequence[SpecialistCard],
     inputs: object = values.get("inputs") or {}
     if not isinstance(inputs, Mapping):
         raise InvalidGoal(f"inputs is a {type(inputs).__name__}, not a mapping", hint="give names with values")
-    named = dict(cast("Mapping[str, JsonValue]", inputs))
+    named = _plain(cast("Mapping[str, object]", inputs))
     source = cast("Plan | Mapping[str, object] | str | Path | None", values.get("plan"))
-    plan = _plan(source, named, policy, cards, library) if source is not None else None
+    plan = valid_plan(source, named, policy, cards, library) if source is not None else None
     messages = convert_to_messages(cast("list[BaseMessage]", values.get("messages") or []))
     goal = values.get("goal")
     if goal is None:
@@ -52,18 +54,41 @@ def complete(given: object, policy: PlanPolicy, cards: Sequence[SpecialistCard],
         goal = plan.description or plan.name
     if not isinstance(goal, str) or not (goal.strip() or plan is not None):
         raise InvalidGoal(f"the goal is empty: {goal!r}", hint="say in words what is to be done")
+    goal = str(as_json(goal))
     if not messages and goal:
         messages = [HumanMessage(goal)]
     return {"goal": goal, "messages": messages, "plan": plan, "inputs": named}
 
 
-def _plan(
+def _plain(inputs: Mapping[str, object]) -> dict[str, JsonValue]:
+    """Return inputs as JSON that every checkpointer keeps unchanged."""
+    try:
+        return cast("dict[str, JsonValue]", as_json(inputs, max_characters=_MAX_INPUTS))
+    except (InvalidOutput, OutputTooLarge) as error:
+        said = str(error).replace("the output", "a value")
+        raise InvalidGoal(f"inputs cannot be stored: {said}", hint="give plain JSON, files by their path") from error
+
+
+def valid_plan(
     source: Plan | Mapping[str, object] | str | Path,
     inputs: Mapping[str, JsonValue],
     policy: PlanPolicy,
     cards: Sequence[SpecialistCard],
     library: PlanLibrary | None,
 ) -> Plan:
+    """Read a plan, with the plans in it, and check it: the way that every plan takes, whoever wrote it.
+
+    Args:
+        source: A plan, a document as data or text, a path, or an alias in the library.
+        inputs: Of the run.
+        policy: What it must hold.
+        cards: The specialists.
+        library: Saved plans.
+
+    Raises:
+        InvalidPlan: It has problems; with line and column where it comes from a document.
+        UnknownPlan: The library has no plan of that alias.
+    """
     # Imported here, so that YAML is loaded only by those who use it.
     from goalgraph.planner.documents import read_document
     from goalgraph.planner.expansion import expand_plans

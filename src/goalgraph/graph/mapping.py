@@ -16,6 +16,7 @@ from pydantic import JsonValue
 
 from goalgraph.graph import events
 from goalgraph.graph.gathering import gathered_items
+from goalgraph.graph.gating import gated
 from goalgraph.graph.run import Doing, run_of
 from goalgraph.graph.turn import Turn
 from goalgraph.planner.compilation import items_of
@@ -55,6 +56,11 @@ async def mapped(turn: Turn, step: MapStep, do: Doing) -> tuple[Outcome, ...]:
                 "too_many_items", f"'over' gives {len(values)} items, at most {most} are allowed; see Limits.max_items"
             ),
         )
+    found = gated(turn, (), "", {"over": values})
+    if isinstance(found, Outcome):
+        return (found,)
+    edited = found[1]["over"]
+    values = edited if isinstance(edited, list) else []
     board, work = turn.board, turn.work
     items = [items_of(step, number, work.cards) for number in range(len(values))]
     ids = board.multiply(step, items, values, work.route(one for steps in items for one in steps))
@@ -69,8 +75,8 @@ async def mapped(turn: Turn, step: MapStep, do: Doing) -> tuple[Outcome, ...]:
         )
     )
     work.doing.update(dict.fromkeys(ids, do))
-    found = await asyncio.gather(*(_taken(turn, step_id) for step_id in ids), return_exceptions=True)
-    outcomes = _outcomes(found)
+    done = await asyncio.gather(*(_taken(turn, step_id) for step_id in ids), return_exceptions=True)
+    outcomes = _outcomes(done)
     by_id = {outcome.step: outcome for outcome in outcomes}
     whole = gathered_items(
         step,
@@ -85,7 +91,8 @@ async def mapped(turn: Turn, step: MapStep, do: Doing) -> tuple[Outcome, ...]:
 
 async def _taken(turn: Turn, step_id: str) -> tuple[Outcome, ...]:
     """Call for a step of an item; what was recorded before comes back without being done."""
-    outcomes = cast("tuple[Outcome, ...]", tuple(await _call(step_id)))
+    known = turn.board.kept.get(step_id)
+    outcomes = (known,) if known is not None else cast("tuple[Outcome, ...]", tuple(await _call(step_id)))
     for outcome in outcomes:
         if outcome.step not in turn.board.outcomes:  # recorded by a process that is gone
             turn.board.adopt(outcome)

@@ -14,6 +14,7 @@ from langgraph.types import Command, Overwrite, Send
 from goalgraph.errors import InvalidPlan
 from goalgraph.graph import events
 from goalgraph.graph.run import run_of
+from goalgraph.graph.run_clock import RunClock
 from goalgraph.graph.scope import scope_of
 from goalgraph.graph.state import PlanState, StepSend
 from goalgraph.graph.transitions import decide, degradations, run_status
@@ -25,11 +26,13 @@ from goalgraph.planner.expressions import ExpressionError, resolve
 from goalgraph.planner.library import PlanLibrary
 from goalgraph.planner.outcome import Outcome, Usage, text_of
 from goalgraph.planner.plan import Plan
+from goalgraph.planner.reviewed import PlanInReview
 from goalgraph.planner.validation import PlanPolicy, checked, missing_inputs
 from goalgraph.specialists.registry import SpecialistRegistry
+from goalgraph.specialists.results import as_json
 from goalgraph.synthesis import Concatenate, Synthesis, SynthesisRequest, Synthesizer
 
-__all__ = ["Decompose", "Dispatch", "Gather", "Synthesize"]
+__all__ = ["Decompose", "Dispatch", "Gather", "Synthesize", "leads_on"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +43,23 @@ class Decompose:
     registry: SpecialistRegistry
     policy: PlanPolicy
     library: PlanLibrary | None
+    is_reviewed: bool = False
+    """Whether the plan goes to a review next."""
 
     async def __call__(self, state: PlanState, config: RunnableConfig) -> dict[str, Any]:
         """Write the plan, and clear what an earlier goal of the thread has left."""
         meter = count_usage()
-        plan, cards = state.get("plan"), self.registry.cards
+        plan, cards, goal = state.get("plan"), self.registry.cards, state.get("goal", "")
+        before = state.get("review")
+        rejected = before.rejected if before is not None and before.goal == goal and plan is None else ()
+        is_given = plan is not None
         if plan is None:
             request = PlanRequest(
-                goal=state.get("goal", ""), cards=cards, policy=self.policy, inputs=state.get("inputs") or {}
+                goal=goal,
+                cards=cards,
+                policy=self.policy,
+                inputs=state.get("inputs") or {},
+                rejected=rejected,
             )
             plan = await self.decomposer.decompose(request)
         if plan is not run_of(config).checked:
@@ -56,14 +68,17 @@ class Decompose:
             checked(plan, self.policy, cards)
             if problems := missing_inputs(plan, state.get("inputs") or {}):
                 raise InvalidPlan(problems)
+        review = PlanInReview(goal=goal, plan=plan, is_given=is_given, rejected=rejected) if self.is_reviewed else None
         return {
             "plan": compile_plan(plan, cards),
             "started_at": datetime.now(UTC).isoformat(),
             "outcomes": Overwrite(value={}),
-            "usage": meter.usage,
+            "usage": (state.get("usage") or Usage()) + meter.usage if rejected else meter.usage,
             "answer": None,
             "status": None,
             "degraded": [],
+            **({} if rejected else {"decisions": Overwrite(value=[])}),
+            **({"review": review} if review is not None else {}),
         }
 
 
@@ -77,6 +92,7 @@ class Dispatch:
     async def __call__(self, state: PlanState, config: RunnableConfig, runtime: Runtime[Any]) -> Command[str]:
         """Set the board and send the steps, in topological order."""
         run, recorded = run_of(config), state.get("outcomes") or {}
+        run.control = runtime.control
         work = run.begin(
             _plan(state),
             recorded,
@@ -104,11 +120,17 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gather:
-    """Looks at all outcomes and decides where the run goes."""
+    """Meets what all steps have come to; `leads_on` decides where the run goes from there."""
 
-    async def __call__(self, state: PlanState) -> Command[Literal["dispatch", "synthesize"]]:
-        """Go where `decide` says."""
-        return Command(goto=decide(_plan(state), state.get("outcomes") or {}))
+    async def __call__(self, state: PlanState, config: RunnableConfig) -> dict[str, Any]:
+        """Keep the answers that specialists' own questions had: those of our steps are in the outcomes."""
+        answers = [entry.decision() for entry in run_of(config).delivered if not entry.is_own]
+        return {"decisions": answers} if answers else {}
+
+
+def leads_on(state: PlanState) -> Literal["dispatch", "synthesize"]:
+    """Decide where the run goes once its steps are over."""
+    return decide(_plan(state), state.get("outcomes") or {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +138,8 @@ class Synthesize:
     """Writes the one answer, and says how good it is."""
 
     synthesizer: Synthesizer
+    strict: bool = False
+    """Whether one failed step is enough for a failed run."""
 
     async def __call__(self, state: PlanState, config: RunnableConfig, runtime: Runtime[Any]) -> dict[str, Any]:
         """Write answer, status, what is degraded, and what the whole run used."""
@@ -123,16 +147,18 @@ class Synthesize:
         plan, unordered = _plan(state), state.get("outcomes") or {}
         outcomes = {step.id: unordered[step.id] for step in plan.steps if step.id in unordered}
         written = await self._written(plan, outcomes, state)
+        answer = str(as_json(written.answer))
         spent = [outcome.usage for outcome in unordered.values() if outcome.usage.calls]
         reasons = (*degradations(plan, outcomes), *_unpriced(spent), *written.degraded)
-        status = run_status(plan, outcomes, reasons)
+        status = run_status(plan, outcomes, reasons, strict=self.strict)
         runtime.stream_writer(events.RunFinished(type="run_finished", run=run_of(config).id, status=status))
         return {
-            "answer": written.answer,
+            "answer": answer,
             "status": status,
             "degraded": list(reasons),
+            "decisions": [decision for outcome in unordered.values() for decision in outcome.decisions],
             "usage": sum((*spent, meter.usage), state.get("usage") or Usage()),
-            "messages": [AIMessage(written.answer, id=written.message_id)],
+            "messages": [AIMessage(answer, id=written.message_id)],
         }
 
     async def _written(self, plan: Plan, outcomes: Mapping[str, Outcome], state: PlanState) -> Synthesis:
@@ -140,7 +166,10 @@ class Synthesize:
         if plan.output is None:
             return await self._synthesized(request)
         try:
-            value = resolve(plan.output, scope_of({**plan.inputs, **(state.get("inputs") or {})}, outcomes))
+            value = resolve(
+                plan.output,
+                scope_of({**plan.inputs, **(state.get("inputs") or {})}, outcomes, RunClock(outcomes.values())),
+            )
         except ExpressionError as error:
             written = await self._synthesized(request)
             return Synthesis(answer=written.answer, degraded=(f"the plan's output: {error}", *written.degraded))

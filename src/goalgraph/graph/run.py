@@ -3,25 +3,30 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from threading import get_ident
 from typing import Protocol, cast
 from uuid import uuid4
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.types import Overwrite, StateSnapshot
+from langgraph.runtime import RunControl
+from langgraph.types import StateSnapshot
 from pydantic import JsonValue
 
+from goalgraph.graph.approval import ApprovalPolicy, Gates
 from goalgraph.graph.board import Board
 from goalgraph.graph.budget import Budget
 from goalgraph.graph.index import PlanIndex
+from goalgraph.graph.journal import Entry
+from goalgraph.graph.recorded import recorded_outcomes
+from goalgraph.graph.run_clock import RunClock
 from goalgraph.graph.slots import Slots
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import BudgetGuardrail, Plan, Step, TimeoutGuardrail
 from goalgraph.specialists.router import route
 
-__all__ = ["Doing", "Run", "Work", "recorded_outcomes", "run_of"]
+__all__ = ["Doing", "Run", "Work", "run_in", "run_of"]
 
 _KEY = "__goalgraph_run"  # keys that begin with two underscores are not stored with checkpoints
 
@@ -47,6 +52,8 @@ class Work:
     started_at: datetime
     """When the run began, in whatever process."""
     budget: Budget | None
+    gates: Gates | None
+    """The steps that a policy asks about, where it asks about any."""
     doing: dict[str, Doing] = field(default_factory=dict[str, Doing])
     """Who does the steps of a map's items, by step."""
 
@@ -66,11 +73,22 @@ class Run:
     max_concurrency: int | None
     fail_fast: bool = False
     max_items: int = 1_000
+    approval: ApprovalPolicy | None = None
     id: str = field(default_factory=lambda: f"run-{uuid4().hex[:12]}")
     work: Work | None = None
+    control: RunControl | None = None
+    """How whoever called is heard while the run goes on."""
+    delivered: tuple[Entry, ...] = ()
+    """Answers that came with this call."""
     checked: Plan | None = None
     """The caller's plan, which was found valid before the run began."""
-    _restored: "asyncio.Task[Work] | None" = None
+    lost: Exception | None = None
+    """Why something could not be stored: nothing new is begun then."""
+    _restoring: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def is_draining(self) -> bool:
+        """Whether the process is about to end: what is at work goes on, and nothing new begins."""
+        return self.control is not None and self.control.drain_requested
 
     def into(self, config: RunnableConfig) -> RunnableConfig:
         """Return the config with this run in it, for `run_of`."""
@@ -85,7 +103,7 @@ class Run:
         started_at: str | None,
     ) -> Work:
         """Set the board for all steps of a flat plan without an outcome."""
-        index = PlanIndex.of(plan)
+        index, clock = PlanIndex.of(plan), RunClock(outcomes.values(), started_at)
         chains = {
             step_id: route(step, self.cards)
             for step_id, step in index.steps.items()
@@ -99,13 +117,15 @@ class Run:
             {step_id: chain[0] for step_id, chain in chains.items()},
             Slots(total, each, index.priority),
             stoppable=self.fail_fast or bool(plan.coordinator.guardrails),
+            now=clock,
+            is_draining=self.is_draining,
         )
-        began = datetime.fromisoformat(started_at) if started_at else datetime.now(UTC)
+        began = datetime.fromisoformat(started_at) if started_at else clock()
         budgets = [one.max_cost_usd for one in plan.coordinator.guardrails if isinstance(one, BudgetGuardrail)]
         spent = [outcome.usage for outcome in outcomes.values()]
         limits = [one.max_seconds for one in plan.coordinator.guardrails if isinstance(one, TimeoutGuardrail)]
         if limits:
-            left = min(limits) - (datetime.now(UTC) - began).total_seconds()
+            left = min(limits) - (clock() - began).total_seconds()
             board.stop_at(left, f"the plan's time limit of {min(limits):g} s is over")
         self.work = Work(
             board=board,
@@ -114,6 +134,7 @@ class Run:
             goal=goal,
             inputs={**plan.inputs, **inputs},
             started_at=began,
+            gates=Gates.of(self.approval, index.steps, self.cards) if self.approval and self.approval.steps else None,
             budget=Budget(min(budgets), spent, _from_any_thread(board.halt)) if budgets else None,
         )
         return self.work
@@ -124,9 +145,8 @@ class Run:
         Args:
             config: Of one of the superstep's tasks.
         """
-        if self._restored is None:
-            self._restored = asyncio.create_task(self._restore(config))
-        return await asyncio.shield(self._restored)
+        async with self._restoring:  # no task of its own, which would go on where the run is cancelled
+            return self.work or await self._restore(config)
 
     async def _restore(self, config: RunnableConfig) -> Work:
         configurable = dict(config.get("configurable", {}))
@@ -157,19 +177,11 @@ def _from_any_thread(call: Callable[[str], None]) -> Callable[[str], None]:
     return called
 
 
-def recorded_outcomes(snapshot: StateSnapshot) -> dict[str, Outcome]:
-    """Return the outcomes that are stored: of finished supersteps, and of the one that was under way."""
-    found = dict(cast("dict[str, dict[str, Outcome] | None]", snapshot.values).get("outcomes") or {})
-    for task in snapshot.tasks:
-        written = cast("dict[str, object] | None", task.result) or {}
-        outcomes = written.get("outcomes")
-        if isinstance(outcomes, Overwrite):  # decompose has made a new plan, and the old one's outcomes are gone
-            found = dict(cast("dict[str, Outcome]", outcomes.value))
-        elif outcomes is not None:
-            found.update(cast("dict[str, Outcome]", outcomes))
-    return found
-
-
 def run_of(config: RunnableConfig) -> Run:
     """Return the run that a node's config belongs to."""
     return cast("Run", config.get("configurable", {})[_KEY])
+
+
+def run_in(config: RunnableConfig) -> Run | None:
+    """Return the run that a call belongs to, where it belongs to one."""
+    return cast("Run | None", config.get("configurable", {}).get(_KEY))

@@ -1,9 +1,9 @@
-"""Any checkpointer, sync or async, made usable from the engine's event loop."""
+"""Any checkpointer, sync or async, made usable from the engine's event loop, and dependable."""
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -16,33 +16,47 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from goalgraph.graph.writer import grouping
-from goalgraph.planner.outcome import Artifact, Outcome, StepError, Usage
-from goalgraph.planner.plan import AgentStep, Plan, Retry
+from goalgraph.graph.calling import Ask, Asking, Caller
+from goalgraph.graph.latest import Latest, without_markers
+from goalgraph.graph.run import run_in
+from goalgraph.graph.stored import well_formed
+from goalgraph.planner.decision import Decision
+from goalgraph.planner.outcome import Outcome, Usage
+from goalgraph.planner.plan import Plan
+from goalgraph.planner.reviewed import PlanInReview
 
-__all__ = ["AnyLoopSaver"]
+__all__ = ["STORED_TYPES", "AnyLoopSaver"]
 
 T = TypeVar("T")
 
-_STORED = (AgentStep, Artifact, Outcome, Plan, Retry, StepError, Usage)
-_ALLOWED = tuple((stored.__module__, stored.__name__) for stored in _STORED)
+STORED_TYPES: tuple[type, ...] = (Decision, Outcome, Plan, PlanInReview, Usage)
+"""What channels hold; what is inside of them is stored as plain data."""
+_ALLOWED = tuple((stored.__module__, stored.__name__) for stored in STORED_TYPES)
 
 
 class AnyLoopSaver(BaseCheckpointSaver[Any]):
     """A checkpointer behind an async face.
 
     The engine always runs in an event loop. A saver that is only sync (``SqliteSaver``, ``PostgresSaver``) is called
-    in a thread of its own; an
-    async one that belongs to another, running loop (``AsyncSqliteSaver``) is called over there; others are called as
-    they are.
-    Types of ours that checkpoints hold are allowed in the saver's serializer, and unknown ones are not built.
+    in a thread of its own; an async one that belongs to another, running loop (``AsyncSqliteSaver``) is called over
+    there; others are called as they are.
+
+    Types of ours that checkpoints hold are allowed in the saver's serializer, and unknown ones are not built. The
+    latest checkpoint is the one that was written last, also where the clock was set back in between. A SQLite file
+    that another process holds is waited for. Rows that cannot be read raise `CorruptRun`; errors of a connection stay
+    the driver's own.
     """
 
     def __init__(self, inner: BaseCheckpointSaver[Any]) -> None:
         """Wrap a saver; its connection stays the caller's to open and close."""
-        self.inner, self._writer = grouping(_strict(inner))
+        self._caller = Caller(_strict(inner))
+        self._latest = Latest()
         super().__init__(serde=self.inner.serde)
-        self._sync_only = False
+
+    @property
+    def inner(self) -> BaseCheckpointSaver[Any]:
+        """The saver that does the work."""
+        return self._caller.saver
 
     def check_caller(self) -> None:
         """Refuse a blocking call from the loop that the saver itself needs, which would wait for ever.
@@ -75,8 +89,12 @@ class AnyLoopSaver(BaseCheckpointSaver[Any]):
         return AnyLoopSaver(self.inner.with_allowlist(extra_allowlist))
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        """The inner saver's."""
-        return self.inner.get_tuple(config)
+        """Return the checkpoint that is named, or the latest.
+
+        Raises:
+            CorruptRun: It cannot be read.
+        """
+        return self._caller.now(self._latest.read(config))
 
     def list(
         self,
@@ -86,8 +104,13 @@ class AnyLoopSaver(BaseCheckpointSaver[Any]):
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
-        """The inner saver's."""
-        return self.inner.list(config, filter=filter, before=before, limit=limit)
+        """Return checkpoints, those with the highest ids first.
+
+        Raises:
+            CorruptRun: One of them cannot be read.
+        """
+        asked = Ask("list", (config,), {"filter": filter, "before": before, "limit": limit})
+        return _as_written(self._caller.ask(asked))
 
     def put(
         self,
@@ -96,28 +119,32 @@ class AnyLoopSaver(BaseCheckpointSaver[Any]):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """The inner saver's."""
-        return self.inner.put(config, checkpoint, metadata, new_versions)
+        """Store a checkpoint, which is the latest from then on."""
+        return self._caller.now(self._latest.write(config, checkpoint, metadata, new_versions))
 
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        """The inner saver's."""
-        self.inner.put_writes(config, writes, task_id, task_path)
+        """Store what a task has written."""
+        self._caller.ask(Ask("put_writes", (config, writes, task_id, task_path)))
 
     def delete_thread(self, thread_id: str) -> None:
-        """The inner saver's."""
-        self.inner.delete_thread(thread_id)
+        """Delete all of a thread."""
+        self._caller.ask(Ask("delete_thread", (thread_id,)))
+        self._latest.forget(thread_id)
 
     def get_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
-        """The inner saver's."""
-        return self.inner.get_delta_channel_history(config=config, channels=channels)
+        """Return what channels were made from, oldest first."""
+        if not self._latest.is_top(config):
+            return super().get_delta_channel_history(config=config, channels=channels)
+        history: Mapping[str, DeltaChannelHistory] = self._caller.ask(_history(config, channels))
+        return history
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        """The inner saver's, from this loop."""
-        return await self._call(lambda: self.inner.aget_tuple(config), lambda: self.inner.get_tuple(config))
+        """As `get_tuple`, from this loop."""
+        return await self._caller.soon(self._latest.read(config))
 
     async def alist(
         self,
@@ -127,14 +154,9 @@ class AnyLoopSaver(BaseCheckpointSaver[Any]):
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
-        """The inner saver's, from this loop."""
-
-        async def listed() -> Sequence[CheckpointTuple]:
-            return [one async for one in self.inner.alist(config, filter=filter, before=before, limit=limit)]
-
-        for one in await self._call(
-            listed, lambda: [*self.inner.list(config, filter=filter, before=before, limit=limit)]
-        ):
+        """As `list`, from this loop."""
+        asked = Ask("list", (config,), {"filter": filter, "before": before, "limit": limit})
+        for one in _as_written(await self._caller.aask(asked)):
             yield one
 
     async def aput(
@@ -144,45 +166,54 @@ class AnyLoopSaver(BaseCheckpointSaver[Any]):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """The inner saver's, from this loop."""
-        return await self._call(
-            lambda: self.inner.aput(config, checkpoint, metadata, new_versions),
-            lambda: self.inner.put(config, checkpoint, metadata, new_versions),
-        )
+        """As `put`, from this loop."""
+        return await self._recorded(config, self._latest.write(config, checkpoint, metadata, new_versions))
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        """The inner saver's, from this loop."""
-        await self._call(
-            lambda: self.inner.aput_writes(config, writes, task_id, task_path),
-            lambda: self.inner.put_writes(config, writes, task_id, task_path),
-        )
+        """As `put_writes`, from this loop."""
+        await self._recorded(config, _only(Ask("put_writes", (config, writes, task_id, task_path))))
 
     async def adelete_thread(self, thread_id: str) -> None:
-        """The inner saver's, from this loop."""
-        await self._call(lambda: self.inner.adelete_thread(thread_id), lambda: self.inner.delete_thread(thread_id))
+        """As `delete_thread`, from this loop."""
+        await self._caller.aask(Ask("delete_thread", (thread_id,)))
+        self._latest.forget(thread_id)
 
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
-        """The inner saver's, from this loop."""
-        return await self._call(
-            lambda: self.inner.aget_delta_channel_history(config=config, channels=channels),
-            lambda: self.inner.get_delta_channel_history(config=config, channels=channels),
-        )
+        """As `get_delta_channel_history`, from this loop."""
+        if not self._latest.is_top(config):
+            return await super().aget_delta_channel_history(config=config, channels=channels)
+        history: Mapping[str, DeltaChannelHistory] = await self._caller.aask(_history(config, channels))
+        return history
 
-    async def _call(self, native: Callable[[], Awaitable[T]], blocking: Callable[[], T]) -> T:
-        if not self._sync_only:
-            home = cast("object", getattr(self.inner, "loop", None))
-            here = asyncio.get_running_loop()
-            try:
-                if isinstance(home, asyncio.AbstractEventLoop) and home is not here and home.is_running():
-                    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_awaited(native), home))
-                return await native()
-            except NotImplementedError:
-                self._sync_only = True
-        return await self._writer.do(blocking)
+    async def _recorded(self, config: RunnableConfig, asking: Asking[T]) -> T:
+        """Write; once a write of a run has failed, none is made that may come of what is lost."""
+        run = run_in(config)
+        if run is not None and run.lost is not None:
+            raise run.lost
+        try:
+            return await self._caller.soon(asking)
+        except Exception as error:
+            if run is not None:
+                run.lost = error
+            raise
+
+
+def _only(ask: Ask) -> Asking[None]:
+    yield ask
+
+
+def _history(config: RunnableConfig, channels: Sequence[str]) -> Ask:
+    # Asked of the saver itself only for the checkpoint with the highest id: PostgreSQL's looks for ancestors among
+    # those with lower ids alone. Others are walked to by their parents, one by one.
+    return Ask("get_delta_channel_history", options={"config": config, "channels": channels})
+
+
+def _as_written(found: Iterable[CheckpointTuple]) -> Iterator[CheckpointTuple]:
+    return (written for one in found if (written := without_markers(well_formed(one))) is not None)
 
 
 def _strict(saver: BaseCheckpointSaver[Any]) -> BaseCheckpointSaver[Any]:
@@ -198,7 +229,3 @@ def _strict(saver: BaseCheckpointSaver[Any]) -> BaseCheckpointSaver[Any]:
         saver.serde = JsonPlusSerializer(pickle_fallback=serde.pickle_fallback, allowed_msgpack_modules=[*_ALLOWED])
         return saver
     return saver.with_allowlist(_ALLOWED)
-
-
-async def _awaited(native: Callable[[], Awaitable[T]]) -> T:
-    return await native()

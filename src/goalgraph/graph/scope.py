@@ -1,7 +1,7 @@
 """What expressions see of a run."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from pydantic import JsonValue
 
@@ -13,6 +13,7 @@ __all__ = ["scope_of"]
 def scope_of(
     inputs: Mapping[str, JsonValue],
     outcomes: Mapping[str, Outcome],
+    now: Callable[[], datetime],
     bindings: Mapping[str, JsonValue] | None = None,
 ) -> dict[str, object]:
     """Return ``input``, ``steps`` and ``now()`` for the expression language.
@@ -20,6 +21,7 @@ def scope_of(
     Args:
         inputs: Of the run.
         outcomes: Of the steps that expressions may name.
+        now: Tells the time.
         bindings: What a map calls its item, and ``index``.
     """
     return {
@@ -34,5 +36,5 @@ def scope_of(
             }
             for step_id, outcome in outcomes.items()
         },
-        "now": lambda: datetime.now(UTC).isoformat(),
+        "now": lambda: now().isoformat(),
     }

@@ -10,8 +10,10 @@ from pydantic import JsonValue
 from typing_extensions import TypedDict
 
 from goalgraph.graph.transitions import RunStatus
+from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.planner.plan import Plan
+from goalgraph.planner.reviewed import PlanInReview
 
 __all__ = ["PlanInput", "PlanOutput", "PlanState", "StepSend"]
 
@@ -26,6 +28,14 @@ def _merged(outcomes: Mapping[str, Outcome], writes: Sequence[Mapping[str, Outco
 
 # Stored once, as the steps' own writes, and not again with every later superstep.
 Outcomes = Annotated[dict[str, Outcome], DeltaChannel(_merged, snapshot_frequency=10**9)]
+
+
+def _appended(decisions: Sequence[Decision], new: Sequence[Decision]) -> list[Decision]:
+    """Add decisions, each once."""
+    return [*decisions, *(one for one in new if one not in decisions)]
+
+
+Decisions = Annotated[list[Decision], _appended]
 
 
 class PlanInput(TypedDict, total=False):
@@ -48,6 +58,8 @@ class PlanOutput(TypedDict, total=False):
     plan: Plan
     """As it was run: flat, with qualified ids."""
     outcomes: Outcomes
+    decisions: Decisions
+    """What people decided, about the plan and its steps."""
     usage: Usage
     messages: Annotated[list[AnyMessage], add_messages]
 
@@ -59,12 +71,15 @@ class PlanState(TypedDict, total=False):
     messages: Annotated[list[AnyMessage], add_messages]
     plan: Plan | None
     inputs: dict[str, JsonValue]
+    review: PlanInReview | None
+    """What a human is to see before anything runs; None once it was seen."""
     started_at: str
     """ISO 8601, UTC: when the plan was made."""
     outcomes: Outcomes
     answer: str | None
     status: RunStatus | None
     degraded: list[str]
+    decisions: Decisions
     usage: Usage
 
 

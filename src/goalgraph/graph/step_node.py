@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal, assert_never, cast
 
@@ -14,9 +13,11 @@ from langgraph.types import Command
 from pydantic import JsonValue
 
 from goalgraph.graph import events
-from goalgraph.graph.asking import approved, filled_in
+from goalgraph.graph.asking import approved, asked, filled_in
+from goalgraph.graph.attempts import Exiting
 from goalgraph.graph.execution import idempotency_key, perform
 from goalgraph.graph.gathering import gathered
+from goalgraph.graph.gating import gated
 from goalgraph.graph.mapping import mapped
 from goalgraph.graph.policies import ExecutionPolicy
 from goalgraph.graph.run import Run, Work, run_of
@@ -28,6 +29,7 @@ from goalgraph.planner.expressions import ExpressionError, is_template
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import AgentStep
 from goalgraph.planner.wording import task_of
+from goalgraph.specialists.artifacts import ArtifactStore
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json
 from goalgraph.specialists.specialist import Specialist, StepContext, StepTask
@@ -47,6 +49,8 @@ class StepNode:
 
     registry: SpecialistRegistry
     execution: ExecutionPolicy
+    artifacts: ArtifactStore | None = None
+    """Where outputs too large for a checkpoint are kept."""
 
     async def __call__(self, state: StepSend, config: RunnableConfig, runtime: Runtime[Any]) -> StepEnd:
         """Wait for the step's turn, do it, and end with its outcome.
@@ -56,6 +60,7 @@ class StepNode:
         makes dear.
         """
         run = run_of(config)
+        run.control = runtime.control
         work = run.work or await run.resumed(config)
         found = await self._done(state["step"], work, run, runtime)
         update = {"outcomes": {outcome.step: outcome for outcome in found}}
@@ -86,7 +91,7 @@ class StepNode:
             elif isinstance(error, GraphBubbleUp):
                 board.leave(step_id, None)
                 raise
-            elif not board.is_stopped(step_id):
+            elif isinstance(error, Exiting) or not board.is_stopped(step_id):
                 raise
             else:
                 found = (board.cancelled(step_id),)
@@ -99,6 +104,8 @@ class StepNode:
 
     async def _turn(self, step_id: str, work: Work, run: Run, runtime: Runtime[Any]) -> tuple[Outcome, ...]:
         """Do a step whose turn has come."""
+        if run.lost is not None:
+            raise run.lost
         step = work.board.index.steps[step_id]
         turn = Turn(
             step=step,
@@ -106,7 +113,7 @@ class StepNode:
             work=work,
             config=get_config(),
             runtime=runtime,
-            started_at=datetime.now(UTC).isoformat(),
+            started_at=work.board.now().isoformat(),
         )
         doer = work.chains[step_id][0] if step.type == "agent" else step.type
         turn.tell(
@@ -117,6 +124,8 @@ class StepNode:
                 return (turn.ended("skipped"),)
             if step.type == "map":
                 return await mapped(turn, step, partial(self._done, work=work, run=run, runtime=runtime))
+            if step.type in ("condition", "transform", "wait") and isinstance(no := gated(turn, (), "", {}), Outcome):
+                return (no,)
             return (await self._outcome(turn),)
         except ExpressionError as error:
             return (turn.failed("invalid_input", f"{error}{_missing(turn)}"),)
@@ -151,10 +160,13 @@ class StepNode:
         """Have a specialist do a step."""
         work, board = turn.work, turn.board
         chain = [self.registry.get(name) for name in work.chains[step.id]]
-        arguments = step.input
+        given: Mapping[str, JsonValue] = step.input
         if step.input and is_template(step.input):
-            arguments = cast("dict[str, JsonValue]", turn.resolve(step.input))
-        instruction = _instruction(turn, step)
+            given = cast("dict[str, JsonValue]", turn.resolve(step.input))
+        allowed = gated(turn, work.chains[step.id], _instruction(turn, step), given)
+        if isinstance(allowed, Outcome):
+            return allowed
+        instruction, arguments, unasked = allowed
         meter = count_usage(work.budget)
         thread = str(turn.config.get("configurable", {}).get("thread_id") or turn.run.id)
         outcome = await perform(
@@ -166,14 +178,20 @@ class StepNode:
                 },
                 idempotency_key=idempotency_key(thread, step.id, instruction, arguments),
                 report=partial(_tell_progress, turn),
+                asking=partial(asked, turn),
+                artifacts=self.artifacts,
             ),
             chain,
             started_at=turn.started_at,
             timeout=step.timeout if step.timeout is not None else self.execution.step_timeout,
             retry=step.retry if step.retry is not None else self.execution.retry,
+            idle_timeout=self.execution.idle_timeout,
             handed_over=partial(_hand_over, board.move, step.id),
         )
-        return outcome.model_copy(update={"usage": meter.usage}) if meter.calls else outcome
+        changes: dict[str, object] = {"usage": meter.usage} if meter.calls else {}
+        if turn.decisions:
+            changes |= {"decisions": tuple(turn.decisions), "degraded": (*unasked, *outcome.degraded)}
+        return outcome.model_copy(update=changes) if changes else outcome
 
 
 def _told(outcome: Outcome, run: Run, runtime: Runtime[Any]) -> Outcome:

@@ -64,13 +64,19 @@ def decide(plan: Plan, outcomes: Mapping[str, Outcome]) -> Next:
     return "synthesize" if all(step.id in outcomes for step in plan.steps) else "dispatch"
 
 
-def run_status(plan: Plan, outcomes: Mapping[str, Outcome], degraded: Collection[str]) -> RunStatus:
+def run_status(
+    plan: Plan, outcomes: Mapping[str, Outcome], degraded: Collection[str], *, strict: bool = False
+) -> RunStatus:
     """Judge a finished run.
 
     ``complete``: all that was to be done was done. ``degraded``: something is missing or weak, and ``degraded`` says
     what.
-    ``failed``: no step succeeded; conditions, waits and approvals count only where there are no others.
+    ``failed``: no step succeeded; conditions, waits and approvals count only where there are no others. With ``strict``
+    any step that failed or was blocked is enough, unless it is optional.
     """
+    needed = [outcomes[step.id].status for step in plan.steps if step.id in outcomes and not step.optional]
+    if strict and ("failed" in needed or "blocked" in needed):
+        return "failed"
     work = [step for step in plan.steps if step.type not in ("condition", "wait", "human_approval")]
     states = [outcomes[step.id].status for step in work or plan.steps if step.id in outcomes]
     if "succeeded" not in states and any(state != "skipped" for state in states):

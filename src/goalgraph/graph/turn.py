@@ -1,8 +1,8 @@
 """A step whose turn has come, with everything around it that doing it takes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -11,7 +11,9 @@ from pydantic import JsonValue
 
 from goalgraph.graph.board import Board
 from goalgraph.graph.run import Run, Work
+from goalgraph.graph.run_clock import end_of
 from goalgraph.graph.scope import scope_of
+from goalgraph.planner.decision import Decision
 from goalgraph.planner.durations import seconds_of
 from goalgraph.planner.expressions import ExpressionError, evaluate, resolve
 from goalgraph.planner.outcome import Outcome, Status, StepError, text_of
@@ -19,8 +21,6 @@ from goalgraph.planner.plan import Step
 from goalgraph.specialists.results import as_json
 
 __all__ = ["Turn"]
-
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,10 @@ class Turn:
     runtime: Runtime[Any]
     started_at: str
     """ISO 8601, UTC."""
+    decisions: list[Decision] = field(default_factory=list[Decision])
+    """What people have decided in it so far."""
+    asked: list[tuple[object, JsonValue]] = field(default_factory=list[tuple[object, JsonValue]])
+    """What its specialist has asked so far, with the answers."""
 
     @property
     def board(self) -> Board:
@@ -72,9 +76,11 @@ class Turn:
         return bool(evaluate(condition, self._scope()))
 
     def timed(self, outcome: Outcome) -> Outcome:
-        """Return an outcome of this step with when its turn came and how long it took."""
-        seconds = (datetime.now(UTC) - datetime.fromisoformat(self.started_at)).total_seconds()
-        return outcome.model_copy(update={"started_at": self.started_at, "seconds": max(seconds, 0.0)})
+        """Return an outcome of this step with when its turn came, how long it took, and what was decided in it."""
+        seconds = (self.board.now() - datetime.fromisoformat(self.started_at)).total_seconds()
+        return outcome.model_copy(
+            update={"started_at": self.started_at, "seconds": max(seconds, 0.0), "decisions": tuple(self.decisions)}
+        )
 
     def ended(self, status: Status, *, output: JsonValue = None, error: StepError | None = None) -> Outcome:
         """Make an outcome of this step."""
@@ -83,6 +89,11 @@ class Turn:
     def failed(self, code: str, message: str) -> Outcome:
         """Make a failed outcome of this step."""
         return self.ended("failed", error=StepError(code=code, message=message))
+
+    def decided(self, decision: Decision) -> Decision:
+        """Keep a decision, for the step's outcome."""
+        self.decisions.append(decision)
+        return decision
 
     def due(self, duration: float | str | None) -> datetime | None:
         """When a duration is over that counts from the moment this step's turn came, in whatever process that was.
@@ -106,9 +117,9 @@ class Turn:
             if index.steps[step_id].join == "any_success":  # the first success was enough, whatever came later
                 needs = index.needs[step_id]
                 succeeded = [need for need in needs if need in outcomes and outcomes[need].status == "succeeded"]
-                first = min(succeeded, key=lambda need: _end(outcomes[need]), default=None)
+                first = min(succeeded, key=lambda need: end_of(outcomes[need]), default=None)
                 waited = tuple(need for need in waited if need not in needs or need == first)
-            ends = [_end(outcomes[need]) for need in waited if need in outcomes]
+            ends = [end_of(outcomes[need]) for need in waited if need in outcomes]
             if ends:
                 return max(ends)
             if step_id not in index.parents:
@@ -118,9 +129,5 @@ class Turn:
     def _scope(self) -> dict[str, object]:
         index = self.board.index
         seen = {need: self.board.outcomes[need] for need in index.awaited(self.step.id) if need in self.board.outcomes}
-        return scope_of(self.work.inputs, seen, index.bindings.get(self.step.id))
-
-
-def _end(outcome: Outcome) -> datetime:
-    began = datetime.fromisoformat(outcome.started_at) if outcome.started_at is not None else _LONG_AGO
-    return began + timedelta(seconds=outcome.seconds)
+        # Not the present: what a step is given is the same whenever its turn is taken anew.
+        return scope_of(self.work.inputs, seen, self.turned_at, index.bindings.get(self.step.id))

@@ -1,7 +1,7 @@
 """Outcomes of steps that end without being done."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 from goalgraph.planner.outcome import Outcome, StepError
@@ -10,22 +10,18 @@ __all__ = ["cancelled", "unrun"]
 
 
 def unrun(
-    step_id: str, fate: Literal["skip", "block"], needs: Iterable[str], outcomes: Mapping[str, Outcome]
+    step_id: str, fate: Literal["skip", "block"], needs: Iterable[str], outcomes: Mapping[str, Outcome], at: datetime
 ) -> Outcome:
     """Make the outcome of a step that may never run, because of what became of those it waits for."""
     if fate == "skip":
-        return Outcome(step=step_id, status="skipped", started_at=_now())
+        return Outcome(step=step_id, status="skipped", started_at=at.isoformat())
     culprits = [need for need in needs if need in outcomes and outcomes[need].status not in ("succeeded", "skipped")]
     message = "needs " + ", ".join(f"{need!r} ({outcomes[need].status})" for need in culprits[:5])
     error = StepError(code="dependency", message=message)
-    return Outcome(step=step_id, status="blocked", error=error, started_at=_now())
+    return Outcome(step=step_id, status="blocked", error=error, started_at=at.isoformat())
 
 
-def cancelled(step_id: str, reason: str) -> Outcome:
+def cancelled(step_id: str, reason: str, at: datetime) -> Outcome:
     """Make the outcome of a step that was stopped on purpose."""
     error = StepError(code="cancelled", message=reason)
-    return Outcome(step=step_id, status="cancelled", error=error, started_at=_now())
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
+    return Outcome(step=step_id, status="cancelled", error=error, started_at=at.isoformat())

@@ -1,6 +1,6 @@
 """Steps that wait for a time."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from langgraph.errors import GraphInterrupt
 
@@ -13,8 +13,8 @@ from goalgraph.planner.plan import WaitStep
 
 __all__ = ["waited"]
 
-_LONGEST_NAP = 86_400.0
-"""Seconds; longer sleeps are made of several, so that a clock that is set does not matter for long."""
+_NAP = 0.5
+"""Seconds after which a step that sleeps looks up: the process may be about to end."""
 
 
 async def waited(turn: Turn, step: WaitStep) -> Outcome:
@@ -31,8 +31,11 @@ async def waited(turn: Turn, step: WaitStep) -> Outcome:
     due = turn.due(step.duration) if step.duration is not None else _until(turn, step)
     if due is None:
         raise AssertionError("a wait without a duration, a time or an event")
-    while (left := (due - datetime.now(UTC)).total_seconds()) > 0:
-        verdict = await turn.board.sleep(step.id, min(left, _LONGEST_NAP))
+    while (left := (due - turn.board.now()).total_seconds()) > 0:
+        if turn.run.is_draining():
+            turn.board.has_drained = True
+            raise GraphInterrupt(())
+        verdict = await turn.board.sleep(step.id, min(left, _NAP))
         if isinstance(verdict, Outcome):
             return verdict
         if verdict == "park":

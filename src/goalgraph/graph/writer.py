@@ -1,6 +1,7 @@
 """A thread that does blocking storage work in order, several pieces to a commit where they come fast."""
 
 import asyncio
+import concurrent.futures
 import copy
 import queue
 import sqlite3
@@ -8,13 +9,17 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar, cast
+from weakref import WeakValueDictionary
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
+
+from goalgraph.graph.storage_errors import is_busy
 
 __all__ = ["Writer", "grouping"]
 
 T = TypeVar("T")
-_Job = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[[], object]]
+_Job = tuple[asyncio.AbstractEventLoop | None, Any, Callable[[], object]]
+"""The loop that waits for it, None where a thread does; the future; and the work."""
 
 _IDLE_SECONDS = 2.0
 _MOST_AT_ONCE = 256
@@ -25,7 +30,8 @@ class Writer:
 
     A job is reported as done only after its group has ended, so that within a group of database writes nothing is
     reported before
-    it is committed. The thread ends when it has been idle for a while, and starts again when it is needed.
+    it is committed. Where the database is busy, nothing of the group is done, and all of its jobs fail: they may be
+    tried again. The thread ends when it has been idle for a while, and starts again when it is needed.
     """
 
     def __init__(self, group: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
@@ -39,12 +45,23 @@ class Writer:
         """Run a job in the thread and return its result."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
+        self._put((loop, future, job))
+        return await future
+
+    def call(self, job: Callable[[], T]) -> T:
+        """Run a job from sync code: in the thread where jobs are grouped, so that it is never in another's group."""
+        if self._group is nullcontext:
+            return job()
+        future: concurrent.futures.Future[T] = concurrent.futures.Future()
+        self._put((None, future, job))
+        return future.result()
+
+    def _put(self, job: _Job) -> None:
         with self._lock:
-            self._jobs.put((loop, future, job))
+            self._jobs.put(job)
             if not self._running:
                 self._running = True
                 threading.Thread(target=self._work, name="goalgraph-writer", daemon=True).start()
-        return await future
 
     def _work(self) -> None:
         while True:
@@ -68,12 +85,16 @@ class Writer:
                     try:
                         results.append((job(), None))
                     except Exception as error:
+                        if is_busy(error):
+                            raise
                         results.append((None, error))
         except Exception as error:
             results = [(None, error)] * len(jobs)
         for loop in {job[0] for job in jobs}:
             ended = [(job[1], *result) for job, result in zip(jobs, results, strict=True) if job[0] is loop]
-            if not loop.is_closed():
+            if loop is None:
+                _settle(ended)
+            elif not loop.is_closed():
                 loop.call_soon_threadsafe(_settle, ended)
 
 
@@ -85,16 +106,21 @@ def grouping(saver: BaseCheckpointSaver[Any]) -> tuple[BaseCheckpointSaver[Any],
         return saver, Writer()
     if type(saver) is not SqliteSaver:
         return saver, Writer()
-    held = _HeldCommits(saver.conn, saver.lock)
+    connection: object = saver.conn
+    with _sharing:
+        held = connection if isinstance(connection, _HeldCommits) else _shared.get(id(connection))
+        if held is None:
+            held = _shared[id(connection)] = _HeldCommits(saver.conn, saver.lock)
     ours = copy.copy(saver)
     ours.conn = cast("sqlite3.Connection", held)
-    return ours, Writer(held.group)
+    return ours, held.writer
 
 
 class _HeldCommits:
-    """A SQLite connection whose commits wait for the end of a group."""
+    """A SQLite connection whose commits wait for the end of a group, and the one writer that makes groups on it."""
 
     def __init__(self, connection: sqlite3.Connection, lock: threading.Lock) -> None:
+        self.writer = Writer(self.group)
         self._connection = connection
         self._lock = lock
         self._holding = False
@@ -111,13 +137,17 @@ class _HeldCommits:
         self._holding = True
         try:
             yield
-        finally:
-            self._holding = False
             with self._lock:
                 self._connection.commit()
+        except BaseException:
+            with self._lock:
+                self._connection.rollback()
+            raise
+        finally:
+            self._holding = False
 
 
-def _settle(ended: list[tuple["asyncio.Future[Any]", object, BaseException | None]]) -> None:
+def _settle(ended: list[tuple[Any, object, BaseException | None]]) -> None:
     for future, result, error in ended:
         if future.done():
             continue
@@ -125,3 +155,8 @@ def _settle(ended: list[tuple["asyncio.Future[Any]", object, BaseException | Non
             future.set_exception(error)
         else:
             future.set_result(result)
+
+
+_sharing = threading.Lock()
+_shared: "WeakValueDictionary[int, _HeldCommits]" = WeakValueDictionary()
+"""By the id of a connection, which lives as long as its entry: two writers would end each other's groups."""

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.plan import Plan
+from goalgraph.planner.reviewed import RejectedPlan
 from goalgraph.planner.validation import PlanPolicy
 
 __all__ = ["Decomposer", "PlanRequest"]
@@ -22,6 +23,8 @@ class PlanRequest:
     """The specialists there are; a plan may name no other."""
     policy: PlanPolicy = field(default_factory=PlanPolicy)
     inputs: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    rejected: tuple[RejectedPlan, ...] = ()
+    """Plans for this goal that a human did not want, the last one last; the next is to be better, not the same."""
 
 
 class Decomposer(Protocol):

@@ -35,6 +35,9 @@ _MAX_INPUT_TOKENS = 20_000
 _MAX_DRAFT_CHARACTERS = 60_000
 """A longer draft is not sent back for repair; its problems are."""
 
+_MAX_REJECTED = 3
+"""No more of the plans that a human rejected are shown."""
+
 _NOBODY = PlanProblem(code="no_specialists", message="there are no specialists", hint="register at least one")
 
 _MAX_PROBLEMS = 50
@@ -130,8 +133,17 @@ def _prompts(request: PlanRequest, name: str) -> tuple[str, str]:
         max_steps=request.policy.max_steps,
         inputs=fenced(_shown(request.inputs, name)) if request.inputs else "",
         goal=fenced(request.goal),
+        rejected=[
+            {"plan": fenced(_as_draft(one.plan)), "reason": fenced(one.reason) if one.reason else ""}
+            for one in request.rejected[-_MAX_REJECTED:]
+        ],
     )
     return render("plan_system"), user
+
+
+def _as_draft(plan: Plan) -> str:
+    text = json.dumps(plan.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False)
+    return text if len(text) <= _MAX_DRAFT_CHARACTERS else f"{text[:_MAX_DRAFT_CHARACTERS]}..."
 
 
 def _shown(inputs: "Mapping[str, JsonValue]", name: str) -> str:

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from goalgraph.planner.decision import Decision
+
 __all__ = ["Artifact", "Outcome", "Status", "StepError", "Usage", "text_of"]
 
 Status = Literal["succeeded", "failed", "skipped", "blocked", "cancelled"]
@@ -76,6 +78,8 @@ class Outcome(_Stored):
     artifacts: tuple[Artifact, ...] = ()
     degraded: tuple[str, ...] = ()
     """Why the outcome is less than was asked for; empty where it is not."""
+    decisions: tuple[Decision, ...] = ()
+    """What people decided in the course of it, in order."""
 
 
 def text_of(output: JsonValue) -> str:

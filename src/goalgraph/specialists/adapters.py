@@ -1,6 +1,6 @@
 """Runnables, chat models, compiled graphs and tools as specialists."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -11,12 +11,17 @@ from langchain_core.runnables import Runnable
 from goalgraph.errors import InvalidSpecialist
 from goalgraph.models import for_this_loop
 from goalgraph.planner.card import SpecialistCard
+from goalgraph.planner.outcome import Outcome
 from goalgraph.specialists.briefing import brief
 from goalgraph.specialists.function import specialist, terms
 from goalgraph.specialists.schemas import OutputType, declared_schema
-from goalgraph.specialists.specialist import Specialist, StepContext, StepTask
+from goalgraph.specialists.specialist import Specialist, StepContext, StepResult, StepTask
 
-__all__ = ["RunnableSpecialist", "as_specialist"]
+__all__ = ["RunFailed", "RunnableSpecialist", "as_specialist"]
+
+
+class RunFailed(RuntimeError):
+    """A goalgraph that does a step of another one has nothing to show for it."""
 
 
 class RunnableSpecialist:
@@ -38,7 +43,7 @@ class RunnableSpecialist:
         """Invoke the Runnable; streaming, callbacks and interrupts pass through."""
         runnable: Any = self._runnable
         if isinstance(runnable, BaseChatModel):
-            runnable = for_this_loop(runnable)
+            runnable = for_this_loop(runnable, retries=not context.retried)
         returned: object = await runnable.ainvoke(self._input(brief(task, context), task))
         return _answer(returned)
 
@@ -80,7 +85,8 @@ def as_specialist(
         output: What the output must fit: a pydantic model, or a JSON Schema as a dict.
 
     Raises:
-        InvalidSpecialist: It is none of these, or has no name, or the output is neither a model nor a schema.
+        InvalidSpecialist: It is none of these, or has no name, or is a graph whose state all of its calls share, or the
+            output is neither a model nor a schema.
     """
     if isinstance(one, type):
         raise InvalidSpecialist(f"{one.__name__} is a class, not a specialist", hint=f"give {one.__name__}(...)")
@@ -102,6 +108,13 @@ def as_specialist(
             raise InvalidSpecialist(
                 f"a {type(runnable).__name__} has no name of its own",
                 hint="as_specialist(it, name=..., description=...)",
+            )
+        if _keeps_state(runnable):
+            raise InvalidSpecialist(
+                f"the graph {own!r} keeps its state from call to call (checkpointer=True), so that steps done at the "
+                "same time would get each other's messages and answers",
+                hint="compile it, and the graphs in it, without: each step then has a state of its own in the run's "
+                "checkpointer",
             )
         about = description if description is not None else str(getattr(runnable, "description", None) or "")
         return RunnableSpecialist(
@@ -143,6 +156,14 @@ def _own_name(runnable: Runnable[Any, Any]) -> str | None:
     return own if isinstance(own, str) and own != "LangGraph" else None
 
 
+def _keeps_state(runnable: Any) -> bool:
+    """Whether a compiled graph, or one inside of it, has one state for all of its calls on a thread."""
+    graphs = [runnable]
+    if hasattr(runnable, "get_subgraphs"):
+        graphs += [graph for _, graph in runnable.get_subgraphs(recurse=True)]
+    return any(getattr(graph, "checkpointer", None) is True for graph in graphs)
+
+
 def _input_fields(runnable: Runnable[Any, Any]) -> tuple[str, ...]:
     """Names of the fields of a Runnable's input; empty where it takes no object."""
     if isinstance(runnable, BaseChatModel):
@@ -164,11 +185,11 @@ def _known(task: StepTask, fields: Sequence[str]) -> dict[str, object]:
 
 
 def _answer(returned: object) -> object:
-    """The last message of an agent's state, the answer of a goalgraph, or the whole value."""
+    """The last message of an agent's state, the result of a goalgraph, or the whole value."""
     if isinstance(returned, dict):
         state = cast("dict[str, object]", returned)
         if "answer" in state and "outcomes" in state:
-            return state["answer"]
+            return _result_of_run(state)
         if "structured_response" in state:
             return state["structured_response"]
         messages = state.get("messages")
@@ -176,3 +197,13 @@ def _answer(returned: object) -> object:
             return messages[-1].text
         return state
     return returned
+
+
+def _result_of_run(state: dict[str, Any]) -> StepResult:
+    """Take over what a run of another goalgraph says of itself: how good its answer is, and its files."""
+    status, reasons = state.get("status"), tuple(map(str, state.get("degraded") or ()))
+    if status in ("failed", "halted"):
+        raise RunFailed(f"the run inside {status}: {'; '.join(reasons)}")
+    outcomes: Mapping[str, Outcome] = state["outcomes"]
+    artifacts = tuple(artifact for outcome in outcomes.values() for artifact in outcome.artifacts)
+    return StepResult(output=state["answer"], artifacts=artifacts, degraded=reasons)

@@ -21,6 +21,7 @@ T = TypeVar("T")
 Function = Callable[..., object]
 
 _FORMS = "write it as f(task, context), or as f(text)"
+_LEFT = "its thread is left behind, since a thread cannot be stopped"
 
 
 class FunctionSpecialist:
@@ -132,33 +133,40 @@ def terms(capabilities: Sequence[str]) -> tuple[str, ...]:
 
 
 async def in_thread(function: Callable[..., T], *arguments: object) -> T:
-    """Run a blocking function in a daemon thread of its own.
+    """Run a blocking function in a daemon thread of its own; what it raises is raised here.
 
     Unlike a pool's thread, one that hangs past its step's timeout neither takes a place from others nor holds up the
-    end of the process.
+    end of the process. Where this is cancelled before, a note on the cancellation says that the thread is left behind.
     """
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
+    ended: asyncio.Future[None] = loop.create_future()
     context = contextvars.copy_context()
+    # Not through the future, which refuses some exceptions, and hands others to the loop.
+    results: list[T] = []
+    failures: list[BaseException] = []
 
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(cast("T", result))
+    def settle() -> None:
+        if not ended.done():
+            ended.set_result(None)
 
     def work() -> None:
-        result: T | None = None
-        failure: BaseException | None = None
         try:
-            result = context.run(function, *arguments)
+            results.append(context.run(function, *arguments))
         except BaseException as error:
-            # Neither may pass through a coroutine: one is refused by futures, one would end the whole run.
-            failure = RuntimeError(repr(error)) if isinstance(error, (StopIteration, SystemExit)) else error
+            failures.append(error)
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, result, failure)
+            loop.call_soon_threadsafe(settle)
 
     threading.Thread(target=work, name=f"specialist {getattr(function, '__name__', '')}", daemon=True).start()
-    return await future
+    try:
+        await ended
+    except asyncio.CancelledError as cancelled:
+        if not (results or failures):
+            cancelled.add_note(_LEFT)
+        raise
+    if failures:
+        try:
+            raise failures[0]
+        finally:
+            failures.clear()  # it holds this frame, which would hold it
+    return results[0]

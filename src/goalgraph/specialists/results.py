@@ -1,5 +1,6 @@
 """From what a specialist returned to plain, capped JSON that every store keeps unchanged."""
 
+import asyncio
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -10,13 +11,16 @@ from langchain_core.messages import BaseMessage
 from pydantic import JsonValue
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
+from goalgraph.specialists.artifacts import ArtifactStore, stored
 from goalgraph.specialists.schemas import misfits
 from goalgraph.specialists.specialist import StepResult
 
-__all__ = ["InvalidOutput", "OutputTooLarge", "as_json", "as_result", "fitting"]
+__all__ = ["InvalidOutput", "OutputTooLarge", "as_json", "as_result", "fitting", "kept"]
 
 MAX_CHARACTERS = 5_000_000
 """Largest output that is kept, counted in characters of all its texts, keys and numbers, and one for each item."""
+MAX_STORED_CHARACTERS = 100_000_000
+"""Largest output that is kept in a store of artifacts."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MAX_DEPTH = 100
@@ -68,9 +72,45 @@ def fitting(output: JsonValue, schema: Mapping[str, JsonValue] | None) -> JsonVa
     return output
 
 
+async def kept(
+    result: StepResult, schema: Mapping[str, JsonValue] | None, store: ArtifactStore | None
+) -> tuple[StepResult, JsonValue]:
+    """Turn the output of a result into JSON, and put one that is too large into the store.
+
+    Args:
+        result: What a specialist gave.
+        schema: JSON Schema that the output must fit.
+        store: None: there is none.
+
+    Returns:
+        The result, with the artifact where there is one, and the output, or the object that stands for it; see
+        `StepContext.load`.
+
+    Raises:
+        InvalidOutput: See `as_json` and `fitting`.
+        OutputTooLarge: It is too large, even for the store.
+    """
+    cleaner = _Cleaner(MAX_CHARACTERS if store is None else MAX_STORED_CHARACTERS)
+    try:
+        output = fitting(cleaner.clean(result.output, 0), schema)
+    except OutputTooLarge as error:
+        if store is not None:
+            raise
+        raise OutputTooLarge(f"{error}, or keep it with create_plan_agent(..., artifacts=a folder)") from None
+    if store is None or cleaner.spent <= MAX_CHARACTERS:
+        return result, output
+    reference, artifact = await asyncio.to_thread(stored, output, store)
+    return result.model_copy(update={"artifacts": (*result.artifacts, artifact)}), reference
+
+
 class _Cleaner:
     def __init__(self, budget: int) -> None:
         self._cap = self._left = budget
+
+    @property
+    def spent(self) -> int:
+        """Characters so far."""
+        return self._cap - self._left
 
     def _spend(self, characters: int) -> None:
         self._left -= characters

@@ -6,7 +6,19 @@ from goalgraph.planner.documents.document import (
     load_plan,
     parse_document,
     parse_plan,
+    plan_data,
     read_document,
 )
+from goalgraph.planner.documents.patches import parse_patch, read_patch
 
-__all__ = ["PlanDocument", "dump_plan", "load_plan", "parse_document", "parse_plan", "read_document"]
+__all__ = [
+    "PlanDocument",
+    "dump_plan",
+    "load_plan",
+    "parse_document",
+    "parse_patch",
+    "parse_plan",
+    "plan_data",
+    "read_document",
+    "read_patch",
+]

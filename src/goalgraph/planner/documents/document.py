@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path as FilePath
 from typing import cast
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from goalgraph.errors import InvalidPlan, PlanProblem
 from goalgraph.planner.documents.faults import MAX_FAULTS, Fault, Path, Refused, found_text
@@ -20,10 +20,10 @@ from goalgraph.planner.documents.outline import described, field_path, outline
 from goalgraph.planner.documents.places import locate
 from goalgraph.planner.documents.plain_data import plain
 from goalgraph.planner.documents.yaml_reader import yaml_data
-from goalgraph.planner.documents.yaml_writer import written
+from goalgraph.planner.documents.yaml_writer import data_of, written
 from goalgraph.planner.plan import Plan
 
-__all__ = ["PlanDocument", "dump_plan", "load_plan", "parse_document", "parse_plan", "read_document"]
+__all__ = ["PlanDocument", "dump_plan", "load_plan", "parse_document", "parse_plan", "plan_data", "read_document"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +130,18 @@ def dump_plan(plan: Plan) -> str:
     """
     try:
         return written(plan)
+    except Refused as refused:
+        raise InvalidPlan(_problems(refused.faults, {}, None), source="the plan") from None
+
+
+def plan_data(plan: Plan) -> dict[str, JsonValue]:
+    """Return a plan as the data of a document; fields at their defaults are left out, types of steps are not.
+
+    Raises:
+        InvalidPlan: See `dump_plan`.
+    """
+    try:
+        return cast("dict[str, JsonValue]", data_of(plan))
     except Refused as refused:
         raise InvalidPlan(_problems(refused.faults, {}, None), source="the plan") from None
 

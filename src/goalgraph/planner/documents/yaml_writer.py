@@ -16,7 +16,7 @@ from goalgraph.planner.documents.scalars import MAX_DIGITS
 from goalgraph.planner.documents.shapes import as_list, as_mapping
 from goalgraph.planner.plan import AgentStep, Plan
 
-__all__ = ["written"]
+__all__ = ["data_of", "written"]
 
 _WIDTH = 120
 _PLAIN = re.compile(r"[^\W\d][^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\\]*")
@@ -37,15 +37,24 @@ def written(plan: Plan) -> str:
     Raises:
         Refused: It holds what would not be read again.
     """
-    data = cast("dict[str, object]", _data(plan, ()))
-    data.setdefault("steps", [])
-    plain(data)  # under the caps on reading
     lines: list[str] = []
-    _write_mapping(data, 0, lines)
+    _write_mapping(data_of(plan), 0, lines)
     text = "\n".join(lines) + "\n"
     if len(text.encode()) > MAX_BYTES:
         raise Refused([too_large()])
     return text
+
+
+def data_of(plan: Plan) -> dict[str, object]:
+    """Return what is written, as plain data.
+
+    Raises:
+        Refused: It holds what would not be read again.
+    """
+    data = cast("dict[str, object]", _data(plan, ()))
+    data.setdefault("steps", [])
+    plain(data)  # under the caps on reading
+    return data
 
 
 @lru_cache(maxsize=64)

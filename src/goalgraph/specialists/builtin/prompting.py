@@ -1,6 +1,7 @@
 """What a model is told: the specialist's template filled with the task, the figures and earlier results as data."""
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
@@ -43,7 +44,7 @@ async def write_text(template: str, model: "BaseChatModel", task: StepTask, cont
         template, instruction=task.instruction, goal=context.goal, input=given, results="\n\n".join(results), **values
     )
     system, _, user = prompt.partition(_USER)
-    text = (await complete(model, system.strip(), user.strip())).strip()
+    text = (await complete(model, system.strip(), user.strip(), retries=not context.retried)).strip()
     if not text:
         raise GoalgraphError("the model's answer has no text", hint="try again, or use another model")
     return text
@@ -60,7 +61,8 @@ async def write_or(
     if model is None:
         return fallback, ()
     try:
-        return await write_text(template, model, task, context, **data), ()
+        # Not tried again by anybody else: the step succeeds either way.
+        return await write_text(template, model, task, replace(context, retried=False), **data), ()
     except GoalgraphError as error:
         return fallback, (f"the text was written by rules, since the model failed: {one_line(str(error), 200)}",)
 

@@ -1,0 +1,157 @@
+"""The attempts of one specialist at one step: timed, judged, made again, and ended as Python users expect."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import cast
+
+from langgraph.errors import GraphBubbleUp, GraphInterrupt
+from pydantic import JsonValue
+
+from goalgraph.graph.failures import leaves, named, retry_after
+from goalgraph.graph.pulse import Raised, give_sign, within
+from goalgraph.graph.retrying import RetryRule
+from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json, as_result, kept
+from goalgraph.specialists.specialist import Specialist, StepContext, StepResult, StepTask
+
+__all__ = ["Exiting", "Terms", "attempted"]
+
+_MAX_SHOWN = 200
+
+
+class Exiting(Exception):
+    """Carries an exit out of a specialist to the caller of the run.
+
+    Event loops end at once where a task raises ``SystemExit`` or ``KeyboardInterrupt``: nothing would be cancelled, and
+    the loop that sync calls share would be gone. So it travels inside of an exception like any other, which cancels
+    what runs beside it, and is taken out where the run is over.
+    """
+
+    def __init__(self, carried: SystemExit | KeyboardInterrupt) -> None:
+        super().__init__(carried)
+        self.carried = carried
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How attempts are made."""
+
+    timeout: float | None = None
+    """Seconds for one attempt."""
+    idle_timeout: float | None = None
+    """Seconds without a sign of life."""
+    rule: RetryRule | None = None
+    """When an attempt is made again; never, where absent."""
+
+
+async def attempted(
+    specialist: Specialist, task: StepTask, context: StepContext, terms: Terms, before: int
+) -> tuple[tuple[StepResult, JsonValue] | BaseException, int]:
+    """Try until it works, there is no point in trying again, or the attempts are used up.
+
+    Args:
+        specialist: Who tries.
+        task: The work.
+        context: What surrounds it.
+        terms: How.
+        before: How many attempts others have made.
+
+    Returns:
+        What came of it, an exception where it failed, and the number of attempts.
+
+    Raises:
+        GraphBubbleUp: The specialist asks a human, or steers the graph around it.
+        asyncio.CancelledError: The run, or the step, was cancelled; not where a specialist raises it by itself.
+        Exiting: The specialist raised ``SystemExit`` or ``KeyboardInterrupt``.
+    """
+    rule, here = terms.rule, asyncio.current_task()
+    cancelling = here.cancelling() if here is not None else 0
+    context = replace(context, retried=rule is not None)
+    tried = 0
+    while True:
+        tried += 1
+        found = await _attempt(specialist, task, replace(context, attempt=before + tried), terms)
+        if not isinstance(found, BaseException):
+            return found, tried
+        _let_pass(found, is_cancelled=here is not None and here.cancelling() > cancelling)
+        if rule is None or tried >= rule.max_attempts or isinstance(found, OutputTooLarge):
+            return found, tried
+        try:
+            again = rule.retries(found)
+        except Exception as error:  # the rule is the caller's own
+            return RuntimeError(f"retry_on raised {named(error)}, when asked about {named(found)}"), tried
+        if not again:
+            return found, tried
+        seconds = rule.pause(tried, retry_after(found, datetime.now(UTC)), random.random())
+        _tell(context, f"attempt {tried} of {rule.max_attempts} failed, the next one in {seconds:.3g} s", found)
+        await asyncio.sleep(seconds)
+
+
+async def _attempt(
+    specialist: Specialist, task: StepTask, context: StepContext, terms: Terms
+) -> tuple[StepResult, JsonValue] | BaseException:
+    voice = _Voice(context.report)
+    try:
+        returned = await within(specialist.run(task, replace(context, report=voice)), terms.timeout, terms.idle_timeout)
+    finally:
+        voice.open = False
+    if isinstance(returned, Raised):
+        return returned.error
+    try:
+        result = as_result(returned)
+        if result.confidence is not None and not 0 <= result.confidence <= 1:
+            raise InvalidOutput(f"a confidence is from 0 to 1, found {result.confidence!r}")
+        return await kept(result, task.output_schema, context.artifacts)
+    except Exception as error:
+        return error
+
+
+def _let_pass(error: BaseException, *, is_cancelled: bool) -> None:
+    """Raise what is no failure of the specialist's, as what it is."""
+    if isinstance(error, (SystemExit, KeyboardInterrupt)):
+        raise Exiting(error) from error
+    if isinstance(error, GraphBubbleUp):
+        raise error
+    if is_cancelled:
+        if isinstance(error, asyncio.CancelledError):
+            raise error
+        # What was cancelled and fails in its cleanup has not failed at its work: that is still to be done.
+        raise asyncio.CancelledError from error
+    if isinstance(error, BaseExceptionGroup):
+        asked = _asked(cast("BaseExceptionGroup[BaseException]", error))
+        if asked is not None:
+            raise asked from error
+
+
+class _Voice:
+    """What a specialist tells about its progress: a sign of life, and nothing any more once its attempt is over.
+
+    A thread that was left behind may go on telling.
+    """
+
+    def __init__(self, report: Callable[[Mapping[str, JsonValue]], None]) -> None:
+        self._report = report
+        self.open = True
+
+    def __call__(self, said: Mapping[str, JsonValue]) -> None:
+        if self.open:
+            give_sign()
+            self._report(said)
+
+
+def _asked(group: "BaseExceptionGroup[BaseException]") -> GraphBubbleUp | None:
+    """Return what a group comes down to whose members all ask a human: one interrupt with all of their requests."""
+    passing, failures = group.split(GraphBubbleUp)
+    if passing is None or failures is not None:
+        return None
+    found = [one for one in leaves(passing) if isinstance(one, GraphBubbleUp)]
+    if all(isinstance(one, GraphInterrupt) for one in found):
+        return GraphInterrupt(tuple(request for one in found for request in (one.args[0] if one.args else ())))
+    return found[0]
+
+
+def _tell(context: StepContext, said: str, error: BaseException) -> None:
+    text = named(error)
+    context.progress(str(as_json(f"{said}: {text if len(text) <= _MAX_SHOWN else f'{text[: _MAX_SHOWN - 3]}...'}")))

@@ -1,0 +1,157 @@
+"""A thread as it is stored: where its run stands, what is asked, and which answers are there already."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.types import Interrupt, StateSnapshot
+from pydantic import JsonValue
+
+from goalgraph.graph.digests import digest_of
+from goalgraph.graph.journal import Entry, entries_of
+from goalgraph.graph.recorded import recorded_items, recorded_outcomes
+from goalgraph.planner.decision import Decision
+from goalgraph.planner.outcome import Outcome
+from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json
+
+__all__ = ["Request", "Thread", "read_thread", "said_digest", "saver_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Something that a run asks and waits for."""
+
+    id: str
+    """What to answer it by: bound to the thread, and to what exactly is asked."""
+    kind: str
+    """``plan``, ``approval``, ``gate``, ``input``, ``event``, or ``specialist`` for a question in a form of its own."""
+    step: str
+    """Id of the step; empty for the plan; for a specialist's own question, the specialist."""
+    prompt: str
+    """The question in words; Markdown."""
+    arguments: Mapping[str, JsonValue]
+    """What is asked about: the plan, the step's arguments; empty where the prompt says it all."""
+    schema: Mapping[str, JsonValue]
+    """JSON Schema that the answer to an ``input`` must fit; empty where any will do."""
+    assignee: str | None
+    deadline: str | None
+    """ISO 8601; until when the answer is awaited."""
+    problem: str | None
+    """Why the last answer could not be used."""
+    escalated: bool
+    """Whether it is asked once more because nobody answered in time."""
+    digest: str
+    """Of what is asked; an answer holds for this alone."""
+    interrupt: Interrupt
+    """LangGraph's own, as screens show it."""
+
+
+class _HasState(Protocol):
+    checkpointer: Any
+
+    async def aget_state(self, config: RunnableConfig) -> StateSnapshot: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """What is stored of a thread, at one moment."""
+
+    id: str
+    saver: BaseCheckpointSaver[Any]
+    snapshot: StateSnapshot
+    entries: tuple[Entry, ...]
+    """Answers to what the current checkpoint asks or has asked, in no particular order."""
+    items: Mapping[str, Outcome]
+    """Outcomes of items of maps that are not over."""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing is stored."""
+        return self.snapshot.created_at is None
+
+    @property
+    def tag(self) -> str:
+        """What the ids of its requests begin with."""
+        return hashlib.blake2b(self.id.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+
+    def asked(self) -> tuple[Request, ...]:
+        """Everything that is asked, with what is answered already but not taken in yet."""
+        return tuple(self._requests())
+
+    def open(self) -> tuple[Request, ...]:
+        """What is asked and has no answer."""
+        answered = {entry.request for entry in self.entries}
+        return tuple(request for request in self.asked() if request.id not in answered)
+
+    def undelivered(self) -> tuple[Entry, ...]:
+        """Answers that the run has not taken in."""
+        asked = {request.id for request in self.asked()}
+        return tuple(entry for entry in self.entries if entry.is_own and entry.request in asked)
+
+    def recorded(self) -> dict[str, Outcome]:
+        """Every outcome that is stored, by step, those of items of unfinished maps included."""
+        return {**recorded_outcomes(self.snapshot), **self.items}
+
+    def decisions(self) -> Iterator[Decision]:
+        """What is decided and stored with the run."""
+        values = cast("Mapping[str, Any]", self.snapshot.values)
+        yield from cast("Iterable[Decision]", values.get("decisions") or ())
+        for outcome in self.recorded().values():
+            yield from outcome.decisions
+
+    def _requests(self) -> Iterator[Request]:
+        for task in self.snapshot.tasks:
+            for interrupt in task.interrupts:
+                yield _request(self, task.name, interrupt)
+
+
+async def read_thread(agent: _HasState, config: RunnableConfig, saver: BaseCheckpointSaver[Any]) -> Thread:
+    """Read what is stored of a thread."""
+    snapshot = await agent.aget_state(config)
+    stored = await saver.aget_tuple(snapshot.config) if snapshot.created_at is not None else None
+    thread = str(config.get("configurable", {}).get("thread_id", ""))
+    return Thread(id=thread, saver=saver, snapshot=snapshot, entries=entries_of(stored), items=recorded_items(stored))
+
+
+def saver_of(agent: _HasState, config: RunnableConfig) -> BaseCheckpointSaver[Any] | None:
+    """Return the checkpointer of a call: the one that comes with it, or the agent's."""
+    given = [one for one in config.get("configurable", {}).values() if isinstance(one, BaseCheckpointSaver)]
+    own: object = agent.checkpointer
+    found = next(iter(given), own)
+    return found if isinstance(found, BaseCheckpointSaver) else None
+
+
+def _request(thread: Thread, task: str, interrupt: Interrupt) -> Request:
+    value: object = interrupt.value
+    about = dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else dict[str, Any]()
+    is_own = "digest" in about and "kind" in about
+    digest = str(about["digest"]) if is_own else said_digest(value)
+    # A specialist may ask the same twice, one after the other, and only the answers tell how often it has.
+    times = about["asked"] if is_own else sum(1 for entry in thread.entries if entry.interrupt == interrupt.id)
+    actions: list[Mapping[str, Any]] = about.get("action_requests") or []
+    said = "\n\n".join(str(action.get("description") or action.get("name") or "") for action in actions)
+    return Request(
+        id=f"{thread.tag}-{interrupt.id}-{digest[:12]}-{times}",
+        kind=str(about["kind"]) if is_own else "specialist",
+        step=str(about["step"]) if is_own else task,
+        prompt=str(about["prompt"]) if is_own else said or str(value),
+        arguments=actions[0].get("args") or {} if actions else {},
+        schema=about.get("schema") or {} if is_own else {},
+        assignee=about.get("assignee") if is_own else None,
+        deadline=about.get("deadline") if is_own else None,
+        problem=about.get("problem") if is_own else None,
+        escalated=bool(about.get("escalated")) if is_own else False,
+        digest=digest,
+        interrupt=interrupt,
+    )
+
+
+def said_digest(value: object) -> str:
+    """Digest of anything that somebody asks or says."""
+    try:
+        return digest_of(as_json(value))
+    except (InvalidOutput, OutputTooLarge):
+        return digest_of(repr(value))

@@ -1,0 +1,128 @@
+"""Disturbing a run inside of the test's process: cancelled, or cut off from its database, and begun anew from there."""
+
+import asyncio
+import random
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver, ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from tests.faults.checker import End, History
+from tests.faults.crew import agent_for
+from tests.faults.ledger import Ledger
+from tests.faults.life import expected_of, live
+from tests.faults.plans import Case, rules_of
+from tests.faults.witness import Witness
+
+__all__ = ["CutSaver", "Opened", "disturbed", "sqlite_savers"]
+
+Opened = Callable[[random.Random], AbstractAsyncContextManager[BaseCheckpointSaver[Any]]]
+"""Opens the run's database as a new process would."""
+
+_SECONDS = 40.0
+"""In which a run that nobody disturbs any more must have ended."""
+
+
+class CutSaver(SqliteSaver):
+    """A saver whose database is gone from some moment on."""
+
+    cut = False
+
+    def put(
+        self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata, new_versions: ChannelVersions
+    ) -> RunnableConfig:
+        self._check()
+        return super().put(config, checkpoint, metadata, new_versions)
+
+    def put_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        self._check()
+        super().put_writes(config, writes, task_id, task_path)
+        self._check()  # written, and nobody is told so
+
+    def _check(self) -> None:
+        if self.cut:
+            raise sqlite3.OperationalError("disk I/O error")
+
+
+def sqlite_savers(database: Path) -> Opened:
+    """Open a SQLite file with any of the savers there are."""
+
+    @asynccontextmanager
+    async def opened(chance: random.Random) -> AsyncIterator[BaseCheckpointSaver[Any]]:
+        kind = chance.choice([SqliteSaver, SqliteSaver, CutSaver, AsyncSqliteSaver])
+        if kind is AsyncSqliteSaver:
+            async with AsyncSqliteSaver.from_conn_string(str(database)) as saver:
+                yield saver
+        else:
+            connection = sqlite3.connect(database, check_same_thread=False)
+            try:
+                yield kind(connection)
+            finally:
+                connection.close()
+
+    return opened
+
+
+async def disturbed(case: Case, folder: Path, opened: Opened, chance: random.Random, *, times: int) -> History:
+    """Run a plan that is stopped several times at moments of chance, until it has ended.
+
+    Args:
+        case: The plan.
+        folder: For its notes.
+        opened: Opens its database.
+        chance: Of the moments and the answers.
+        times: How often it is stopped.
+    """
+    witness, end = Witness(folder), None
+    for left in range(times, -1, -1):
+        ledger = witness.open_ledger()
+        try:
+            async with opened(chance) as saver:
+                agent = agent_for(case, saver, ledger)
+                life = asyncio.create_task(live(agent, case, ledger, witness, chance))
+                if left:
+                    end = await _stopped(life, saver, ledger, chance)
+                else:
+                    end = await _undisturbed(life)
+                await agent.aget_state({"configurable": {"thread_id": "another"}})  # what was on its way has arrived
+        finally:
+            ledger.close()
+        if end is not None:
+            break
+    return witness.history(rules_of(case), end, await expected_of(case))
+
+
+async def _stopped(
+    life: "asyncio.Task[End | None]", saver: BaseCheckpointSaver[Any], ledger: Ledger, chance: random.Random
+) -> End | None:
+    """Stop it soon, in one way or another; what it has given where it ended before."""
+    lines, pause = chance.choice([0, 1, 2, 5, 10, 20, 30]), chance.random() * chance.choice([0.0, 0.002, 0.01])
+    while ledger.written < lines and not life.done():
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(pause)
+    if isinstance(saver, CutSaver):
+        saver.cut = True
+        try:
+            return await _undisturbed(life)
+        except sqlite3.OperationalError:
+            return None
+    life.cancel()
+    try:
+        return await life
+    except asyncio.CancelledError:
+        return None
+
+
+async def _undisturbed(life: "asyncio.Task[End | None]") -> End | None:
+    try:
+        async with asyncio.timeout(_SECONDS):
+            return await life
+    except TimeoutError:
+        return None
