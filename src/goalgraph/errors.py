@@ -28,6 +28,7 @@ GoalgraphError
 │   ├── ForeignRequest (LookupError)    another run asks it
 │   ├── StaleRequest (LookupError)      something else is asked by now
 │   └── AlreadyAnswered                 it was answered before, and otherwise
+├── RunBusy (RuntimeError)              another call is at the thread's run
 ├── RunPaused (RuntimeError)            a new goal for a run that waits for answers
 └── UnknownRun (LookupError)            no run to resume under that name
 """
@@ -60,6 +61,7 @@ __all__ = [
     "PlannerInvalid",
     "PlannerRefused",
     "PlannerTruncated",
+    "RunBusy",
     "RunPaused",
     "StaleRequest",
     "SynthesisFailed",
@@ -291,6 +293,10 @@ _REFUSALS: dict[str, tuple[type[AnswerRefused], str]] = {
     "stale": (StaleRequest, _LOOK),
     "already_answered": (AlreadyAnswered, ""),
 }
+
+
+class RunBusy(GoalgraphError, RuntimeError):
+    """Another call in this process is at the thread's run, whose steps this one would do a second time."""
 
 
 class RunPaused(GoalgraphError, RuntimeError):

@@ -4,7 +4,7 @@ import asyncio
 import random
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-from tests.faults.checker import End, History
+from tests.faults.checker import History
 from tests.faults.crew import agent_for
 from tests.faults.ledger import Ledger
 from tests.faults.life import expected_of, live
@@ -80,7 +80,7 @@ async def disturbed(case: Case, folder: Path, opened: Opened, chance: random.Ran
         chance: Of the moments and the answers.
         times: How often it is stopped.
     """
-    witness, end = Witness(folder), None
+    witness = Witness(folder)
     for left in range(times, -1, -1):
         ledger = witness.open_ledger()
         try:
@@ -88,41 +88,36 @@ async def disturbed(case: Case, folder: Path, opened: Opened, chance: random.Ran
                 agent = agent_for(case, saver, ledger)
                 life = asyncio.create_task(live(agent, case, ledger, witness, chance))
                 if left:
-                    end = await _stopped(life, saver, ledger, chance)
+                    await _stopped(life, saver, ledger, chance)
                 else:
-                    end = await _undisturbed(life)
+                    await _undisturbed(life)
                 await agent.aget_state({"configurable": {"thread_id": "another"}})  # what was on its way has arrived
         finally:
             ledger.close()
-        if end is not None:
+        if witness.is_over:
             break
-    return witness.history(rules_of(case), end, await expected_of(case))
+    return witness.history(rules_of(case), await expected_of(case))
 
 
 async def _stopped(
-    life: "asyncio.Task[End | None]", saver: BaseCheckpointSaver[Any], ledger: Ledger, chance: random.Random
-) -> End | None:
-    """Stop it soon, in one way or another; what it has given where it ended before."""
+    life: "asyncio.Task[None]", saver: BaseCheckpointSaver[Any], ledger: Ledger, chance: random.Random
+) -> None:
+    """Stop it soon, in one way or another."""
     lines, pause = chance.choice([0, 1, 2, 5, 10, 20, 30]), chance.random() * chance.choice([0.0, 0.002, 0.01])
     while ledger.written < lines and not life.done():
         await asyncio.sleep(0.001)
     await asyncio.sleep(pause)
     if isinstance(saver, CutSaver):
         saver.cut = True
-        try:
-            return await _undisturbed(life)
-        except sqlite3.OperationalError:
-            return None
-    life.cancel()
-    try:
-        return await life
-    except asyncio.CancelledError:
-        return None
+        with suppress(sqlite3.OperationalError):
+            await _undisturbed(life)
+    else:
+        life.cancel()
+        with suppress(asyncio.CancelledError):
+            await life
 
 
-async def _undisturbed(life: "asyncio.Task[End | None]") -> End | None:
-    try:
+async def _undisturbed(life: "asyncio.Task[None]") -> None:
+    with suppress(TimeoutError):
         async with asyncio.timeout(_SECONDS):
-            return await life
-    except TimeoutError:
-        return None
+            await life

@@ -8,7 +8,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 from pydantic import JsonValue
-from tests.faults.checker import End, outlined
+from tests.faults.checker import outlined
 from tests.faults.crew import agent_for
 from tests.faults.ledger import Ledger, Line, read_ledger
 from tests.faults.people import Question, question_of, times_answered
@@ -22,8 +22,8 @@ __all__ = ["CONFIG", "expected_of", "live"]
 CONFIG: RunnableConfig = {"configurable": {"thread_id": "faults"}}
 
 
-async def live(agent: PlanAgent, case: Case, ledger: Ledger, witness: Witness, chance: random.Random) -> End | None:
-    """Run the plan to its end, as far as nobody comes between; None where it neither ends nor asks."""
+async def live(agent: PlanAgent, case: Case, ledger: Ledger, witness: Witness, chance: random.Random) -> None:
+    """Run the plan to its end, as far as nobody comes between; it stops where it neither ends nor asks."""
     begun = (await agent.aget_state(CONFIG)).created_at is not None
     if begun or witness.lines():
         witness.note(await recorded_now(agent, CONFIG), killed=True)
@@ -32,12 +32,12 @@ async def live(agent: PlanAgent, case: Case, ledger: Ledger, witness: Witness, c
         witness.note(await recorded_now(agent, CONFIG), killed=False)
         questions = [question_of(request) for request in await apending(agent, CONFIG)]
         if not questions:
-            return None
+            return
         for question in questions:
             ledger.write(question.ask)
         result = await _answered(agent, case, ledger, chance, questions)
     witness.note(await recorded_now(agent, CONFIG), killed=False)
-    return end_of(result)
+    witness.note_end(end_of(result))
 
 
 async def _answered(

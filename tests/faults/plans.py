@@ -12,7 +12,7 @@ from goalgraph.planner import dag
 from goalgraph.planner.compilation import compile_plan, items_of
 from goalgraph.planner.plan import MapStep, Step
 
-__all__ = ["Case", "flat_steps", "make_case", "rules_of"]
+__all__ = ["Case", "Document", "flat_steps", "make_case", "rules_of"]
 
 Document = dict[str, Any]
 
@@ -235,9 +235,8 @@ def _asks(step: Step) -> bool:
 
 
 def _is_gated(case: Case, step: Step) -> bool:
-    if step.type not in ("agent", "condition", "transform", "wait", "map"):
-        return False
     if step.type == "agent" and step.agent in case.gates:
         return True
-    in_group = "[" not in step.id and any(step.id.startswith(f"{gate}.") for gate in case.gates)
-    return step.id in case.gates or in_group
+    if step.type in ("agent", "map") and "[" not in step.id and any(step.id.startswith(f"{one}.") for one in case.gates):
+        return True
+    return step.id in case.gates and step.type in ("agent", "condition", "transform", "wait", "map")

@@ -41,6 +41,7 @@ class Witness:
         self._folder = folder / "notes"
         self._folder.mkdir(exist_ok=True)
         self._ledger = folder / "ledger"
+        self._end = folder / "end.json"
 
     def open_ledger(self) -> Ledger:
         return Ledger(self._ledger)
@@ -57,7 +58,18 @@ class Witness:
         draft.write_text(json.dumps(note))
         draft.rename(place)
 
-    def history(self, rules: Rules, end: End | None, expected: Mapping[str, JsonValue] | None) -> History:
+    def note_end(self, end: End) -> None:
+        """Note what the run has given."""
+        draft = self._end.with_suffix(".draft")
+        draft.write_text(json.dumps({"status": end.status, "outcomes": end.outcomes}))
+        draft.rename(self._end)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has come to its end."""
+        return self._end.exists()
+
+    def history(self, rules: Rules, expected: Mapping[str, JsonValue] | None) -> History:
         """Put together what happened."""
         lines = read_ledger(self._ledger)
         stretches: list[Stretch] = []
@@ -67,6 +79,7 @@ class Witness:
             recorded = Recorded(outcomes=note["outcomes"], answers=note["answers"])
             stretches.append(Stretch(lines=lines[begin : note["lines"]], recorded=recorded, killed=note["killed"]))
             begin = note["lines"]
+        end = End(**json.loads(self._end.read_text())) if self.is_over else None
         return History(rules=rules, stretches=tuple(stretches), end=end, expected=expected)
 
 

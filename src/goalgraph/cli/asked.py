@@ -64,7 +64,7 @@ def body_lines(question: Question, most: int | None = None) -> Iterator[str]:
     """
     yield _cut(printable(question.prompt.strip()), most)
     arguments = question.arguments
-    for name, value in (arguments.items() if isinstance(arguments, dict) else [("calls", arguments)]):
+    for name, value in arguments.items() if isinstance(arguments, dict) else [("calls", arguments)]:
         if value not in (None, {}, []):
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
             yield f"{printable(name)}:"

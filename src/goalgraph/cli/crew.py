@@ -12,6 +12,8 @@ from goalgraph.cli.endings import BadInput
 from goalgraph.errors import ModelFailed
 from goalgraph.models import resolve_model
 from goalgraph.planner.compilation import compile_plan
+from goalgraph.planner.decomposer import PlanRequest
+from goalgraph.planner.model_decomposer import ModelDecomposer
 from goalgraph.planner.plan import Plan, Step
 from goalgraph.planner.wording import doer_of
 from goalgraph.specialists import Specialist, SpecialistCard, SpecialistRegistry, route
@@ -23,6 +25,7 @@ from goalgraph.specialists.builtin import (
     ReportWriter,
     builtin_specialists,
 )
+from goalgraph.synthesis import Synthesis, SynthesisRequest, as_synthesizer
 from goalgraph.synthesis.parts import ends
 
 if TYPE_CHECKING:
@@ -46,8 +49,20 @@ class Crew:
         """Who does each step of a valid plan, by the step's id in the flat plan: a specialist's name, or words."""
         return {step.id: self._doer(step) for step in self.flat(plan).steps}
 
+    async def synthesize(self, request: SynthesisRequest) -> Synthesis:
+        """Write the answer of a run: a report that everything leads to is the answer itself."""
+        return await as_synthesizer(self.synthesis(request.plan), self.model).synthesize(request)
+
+    async def decompose(self, request: PlanRequest) -> Plan:
+        """Make a plan of a goal."""
+        if self.model is not None:
+            return await ModelDecomposer(self.model).decompose(request)
+        from goalgraph.planner.offline import OfflineDecomposer  # here, because its rules take a while to compile
+
+        return await OfflineDecomposer().decompose(request)
+
     def synthesis(self, plan: Plan) -> str:
-        """How the answer of a plan comes about: a report that everything leads to is the answer itself."""
+        """How the answer of a plan comes about."""
         last = ends(self.flat(plan))
         if len(last) == 1 and self.doers(plan)[next(iter(last))] == "report_writer":
             return "last_wins"

@@ -30,8 +30,16 @@ _SHOWN: Mapping[str, str] = {
     "respond": "[t]ell something in its place",
 }
 _WORDS: Mapping[str, str] = {
-    **{"a": "approve", "y": "approve", "yes": "approve", "r": "reject", "n": "reject", "no": "reject"},
-    **{"e": "edit", "t": "respond", "tell": "respond", "s": "skip"},
+    "a": "approve",
+    "y": "approve",
+    "yes": "approve",
+    "r": "reject",
+    "n": "reject",
+    "no": "reject",
+    "e": "edit",
+    "t": "respond",
+    "tell": "respond",
+    "s": "skip",
 }
 
 

@@ -13,7 +13,7 @@ __all__ = ["edit_text"]
 
 
 def edit_text(text: str, name: str, terminal: Terminal) -> str | None:
-    """Let somebody edit a text in the editor of ``VISUAL`` or ``EDITOR``; without one, ask for a file that holds it.
+    """Let somebody edit a text in the editor of ``VISUAL`` or ``EDITOR``; without one, ask for it, or for its file.
 
     Args:
         text: To begin with.
@@ -29,10 +29,10 @@ def edit_text(text: str, name: str, terminal: Terminal) -> str | None:
     command = next((found for one in ("VISUAL", "EDITOR") if (found := os.environ.get(one, "").strip())), None)
     if command is not None:
         return _edited(text, name, command)
-    given = terminal.ask(f"File with the edited {name} (set EDITOR to edit it here):")
-    if not given or not given.strip():
+    given = (terminal.ask(f"The edited {name}, as JSON or by the path of a file (or set EDITOR):") or "").strip()
+    if not given:
         return None
-    return _read(Path(given.strip()))
+    return given if given.startswith("{") else _read(Path(given))
 
 
 def _edited(text: str, name: str, command: str) -> str:

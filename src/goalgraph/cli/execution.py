@@ -1,33 +1,35 @@
 """One run of an agent for the command line: begun or gone on with, followed, and recorded whatever happens."""
 
-import os
 import sqlite3
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from time import monotonic
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.types import Command, StateSnapshot
+from langgraph.runtime import RunControl
+from langgraph.types import Command
+from pydantic import JsonValue
 
 from goalgraph.cli.crew import Crew
+from goalgraph.cli.display import displayed
 from goalgraph.cli.endings import BadInput
 from goalgraph.cli.folders import RunFolder
 from goalgraph.cli.progress import Track, as_event
-from goalgraph.cli.questions import matched, questions_of
-from goalgraph.cli.records import Question, RunRecord, step_records
+from goalgraph.cli.questions import approval_of, matched
+from goalgraph.cli.records import KeptAnswer, Question, RunRecord, step_records
+from goalgraph.cli.reviews import Prepared, as_written, decisions_of
 from goalgraph.cli.terminal import Terminal
 from goalgraph.errors import GoalgraphError
-from goalgraph.graph.agent import PlanAgent
 from goalgraph.graph.build import create_plan_agent
 from goalgraph.graph.events import Event
+from goalgraph.graph.inbox import apending
 from goalgraph.graph.policies import ExecutionPolicy
 from goalgraph.graph.recorded import recorded_outcomes
+from goalgraph.graph.thread import Request
+from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.planner.plan import Plan
 
@@ -52,103 +54,143 @@ class RunBroken(GoalgraphError):
 class Execution:
     """A run in its folder."""
 
-    def __init__(self, folder: RunFolder, record: RunRecord, plan: Plan, crew: Crew, terminal: Terminal) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        record: RunRecord,
+        plan: Plan,
+        crew: Crew,
+        terminal: Terminal,
+        saver: "BaseCheckpointSaver[Any]",
+    ) -> None:
+        self.plan = plan
+        """As it is written."""
+        self.requests: tuple[Request, ...] = ()
+        """What the run waits for."""
         self._folder = folder
         self._record = record
-        self._given = plan
-        self._plan = crew.flat(plan)
+        self._flat = crew.flat(plan)
         self._crew = crew
         self._terminal = terminal
+        self._control = RunControl()
         self._config: RunnableConfig = {"configurable": {"thread_id": record.thread}}
+        self._agent = create_plan_agent(
+            crew.model,
+            crew.registry,
+            decomposer=Prepared(plan, crew.decompose),
+            synthesis=crew.synthesize,
+            execution=ExecutionPolicy(
+                max_concurrency=record.options.max_concurrency,
+                step_timeout=record.options.timeout,
+                idle_timeout=record.options.idle_timeout,
+                on_failure=record.options.on_failure,
+            ),
+            approval=approval_of(record.options),
+            checkpointer=saver,
+        )
 
-    async def carry_out(self) -> Ended:
+    def drain(self) -> None:
+        """Begin nothing new; what is under way comes to its end."""
+        self._control.request_drain()
+
+    @property
+    def draining(self) -> bool:
+        """Whether nothing new is to be begun."""
+        return self._control.drain_requested
+
+    @property
+    def inputs(self) -> Mapping[str, JsonValue]:
+        """Values of the plan's inputs, by name."""
+        return self._record.inputs
+
+    def keep(self, request: Request, answer: JsonValue, by: str | None) -> None:
+        """Keep an answer, which `go_on` gives to the run."""
+        kept = {**self._record.answers, request.id: KeptAnswer(answer=answer, by=by)}
+        self._record = self._record.model_copy(update={"answers": kept})
+        self._folder.write_record(self._record)
+
+    async def go_on(self) -> Ended:
         """Do the run, or what is left of it, as far as it comes with the answers in its record.
 
         Raises:
             BadInput: The checkpoints cannot be read.
             RunBroken: It ended before its answer.
+            GraphDrained: It was told to begin nothing new.
         """
-        with _saver(self._folder.checkpoints) as saver:
-            agent = self._agent(saver)
-            try:
-                snapshot = await agent.aget_state(self._config)
-            except sqlite3.DatabaseError as error:
-                raise BadInput(
-                    f"{str(self._folder.checkpoints)!r} cannot be read: {error}", hint="run the goal again"
-                ) from error
-            kept = cast("dict[str, object]", snapshot.values).get("plan")
-            if isinstance(kept, Plan) and kept != self._plan:
-                self._plan = kept
-                agent = self._agent(saver)
-            return await self._watched(agent, snapshot)
-
-    def _agent(self, saver: "BaseCheckpointSaver[Any]") -> PlanAgent:
-        options = self._record.options
-        return create_plan_agent(
-            self._crew.model,
-            self._crew.registry,
-            synthesis=self._crew.synthesis(self._plan),
-            execution=ExecutionPolicy(max_concurrency=options.max_concurrency, step_timeout=options.timeout),
-            checkpointer=saver,
-            artifacts=self._folder.artifacts,
-        )
-
-    async def _watched(self, agent: PlanAgent, snapshot: StateSnapshot) -> Ended:
-        """Do the run while somebody watches; whatever ends it, what is done is recorded."""
-        track = Track.of(self._crew.doers(self._plan), recorded_outcomes(snapshot))
         try:
-            with track.displayed(self._terminal, monotonic) as tell:
-                return await self._answered(agent, snapshot, tell)
+            state = await self._agent.aget_state(self._config)
+        except sqlite3.DatabaseError as error:
+            raise BadInput(
+                f"{str(self._folder.checkpoints)!r} cannot be read: {error}", hint="run the goal again"
+            ) from error
+        self._take_plan(state.values)
+        track = Track.of(self._crew.doers(self._flat), recorded_outcomes(state))
+        try:
+            with displayed(track, self._terminal, monotonic) as tell:
+                return await self._answered(not state.values, track, tell)
         except BaseException:
-            self._interrupted(await self._known(agent, track))
+            await self._interrupted(track)
             raise
 
-    async def _answered(self, agent: PlanAgent, snapshot: StateSnapshot, tell: Callable[[Event], None]) -> Ended:
+    async def _answered(self, is_new: bool, track: Track, tell: Callable[[Event], None]) -> Ended:
         """Do the run, and give it the answers that there are whenever it asks for them."""
-        given: object = None
-        if not snapshot.values:
-            given = {"goal": self._record.goal, "plan": self._given, "inputs": self._record.inputs}
+        given: object = self._beginning() if is_new else None
         refused: dict[str, str | None] = {}
         first = True
         while True:
-            replies = matched(questions_of(snapshot.interrupts), self._record.answers)
+            self.requests = await apending(self._agent, self._config) if not is_new else ()
+            replies = matched(self.requests, self._record.answers)
             self._forget(replies.used)
             refused |= {one.id: one.problem for one in replies.questions if one.id not in refused or one.problem}
             if replies.resume:
-                given = Command(resume=replies.resume)
+                given = Command(resume=dict(replies.resume))
             elif not first:
-                return self._waiting(recorded_outcomes(snapshot), replies.questions, refused)
-            values = await self._followed(agent, given, tell)
+                told = [one.model_copy(update={"problem": refused[one.id]}) for one in replies.questions]
+                return await self._waiting(told)
+            values = await self._followed(given, track, tell)
             if values.get("status") is not None:
                 return self._ended(values)
-            snapshot = await agent.aget_state(self._config)
-            given, first = None, False
+            given, first, is_new = None, False, False
 
-    async def _followed(self, agent: PlanAgent, given: object, tell: Callable[[Event], None]) -> Mapping[str, object]:
+    def _beginning(self) -> dict[str, object]:
+        """What the run is given; a plan that may be replaced by another one comes from its planner."""
+        is_open = self._record.planned and self._record.options.review
+        begin: dict[str, object] = {"goal": self._record.goal, "inputs": self._record.inputs}
+        return begin if is_open else {**begin, "plan": self.plan}
+
+    async def _followed(self, given: object, track: Track, tell: Callable[[Event], None]) -> Mapping[str, object]:
         """Run until the end, or until nothing can be done without an answer; return the last values."""
         values: Mapping[str, object] = {}
-        async for mode, part in agent.astream(given, self._config, stream_mode=["custom", "values"]):
+        modes = ["custom", "values"]
+        async for mode, part in self._agent.astream(given, self._config, stream_mode=modes, control=self._control):
             if mode == "values":
                 values = part
+                if self._take_plan(values):
+                    track.begin_anew(self._crew.doers(self._flat))
             elif (event := as_event(part)) is not None:
                 tell(event)
         return values
 
-    async def _known(self, agent: PlanAgent, track: Track) -> Mapping[str, Outcome]:
-        """What is done: by the checkpoints, which a resumed run will go by, else by the events."""
-        try:
-            return recorded_outcomes(await agent.aget_state(self._config))
-        except Exception:
-            return track.outcomes()
+    def _take_plan(self, values: Mapping[str, object]) -> bool:
+        """Take over the plan that the run has by now; return whether it is another one."""
+        plan = values.get("plan")
+        if not isinstance(plan, Plan) or plan == self._flat:
+            return False
+        self._flat = plan
+        return True
+
+    def _keep_plan(self, decisions: Collection[Decision]) -> None:
+        """Write down the plan of the run where a review has changed it."""
+        if self._crew.flat(self.plan) != self._flat:
+            self.plan = as_written(self._flat, self.plan, self.requests, decisions, self._crew.flat)
+            self._folder.write_plan(self.plan)
 
     def _forget(self, used: Collection[str]) -> None:
         """Take answers that were used, or refused, out of the record, so that none is given twice."""
-        left = {step: answer for step, answer in self._record.answers.items() if step not in used}
+        left = {name: answer for name, answer in self._record.answers.items() if name not in used}
         self._record = self._record.model_copy(update={"answers": left})
 
-    def _waiting(
-        self, outcomes: Mapping[str, Outcome], questions: Sequence[Question], refused: Mapping[str, str | None]
-    ) -> Ended:
+    async def _waiting(self, questions: Collection[Question]) -> Ended:
         """Record what the run waits for.
 
         Raises:
@@ -156,25 +198,37 @@ class Execution:
         """
         if not questions:
             raise RunBroken("the run stopped before its end, and asks nothing", hint="go on with it to try again")
-        told = tuple(one.model_copy(update={"problem": refused.get(one.id) or one.problem}) for one in questions)
-        record = self._updated(outcomes, {"status": "waiting", "questions": told})
-        self._folder.write_record(record)
-        return Ended(record=record, answer="")
+        state = await self._agent.aget_state(self._config)
+        decisions = decisions_of(state)
+        self._keep_plan(decisions)
+        changes = {"status": "waiting", "questions": tuple(questions), "decisions": decisions}
+        self._record = self._updated(recorded_outcomes(state), changes)
+        self._folder.write_record(self._record)
+        return Ended(record=self._record, answer="")
 
-    def _interrupted(self, outcomes: Mapping[str, Outcome]) -> None:
-        self._folder.write_record(self._updated(outcomes, {"status": "interrupted"}))
+    async def _interrupted(self, track: Track) -> None:
+        """Record what is done: by the checkpoints, which a resumed run will go by, else by the events."""
+        changes: dict[str, object] = {"status": "interrupted", "questions": ()}
+        try:
+            state = await self._agent.aget_state(self._config)
+            outcomes = recorded_outcomes(state)
+            changes["decisions"] = decisions_of(state)
+        except Exception:
+            outcomes = track.outcomes()
+        self._folder.write_record(self._updated(outcomes, changes))
 
     def _ended(self, values: Mapping[str, object]) -> Ended:
         outcomes = cast("Mapping[str, Outcome]", values.get("outcomes") or {})
         answer = cast("str | None", values.get("answer")) or ""
         usage = self._record.planning + cast("Usage", values.get("usage") or Usage())
-        degraded = tuple(cast("list[str]", values.get("degraded") or ()))
-        status = cast("str | None", values.get("status")) or "failed"
+        decisions = tuple(cast("list[Decision]", values.get("decisions") or ()))
+        self._keep_plan(decisions)
         changes: dict[str, object] = {
-            "status": status,
-            "degraded": degraded,
+            "status": cast("str | None", values.get("status")) or "failed",
+            "degraded": tuple(cast("list[str]", values.get("degraded") or ())),
             "usage": usage,
             "questions": (),
+            "decisions": decisions,
             "answers": {},
         }
         record = self._updated(outcomes, changes)
@@ -187,27 +241,8 @@ class Execution:
         return self._record.model_copy(
             update={
                 "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-                "steps": step_records(self._crew.doers(self._plan), outcomes, self._folder.path),
+                "steps": step_records(self._crew.doers(self._flat), outcomes, self._folder.path),
                 "usage": spent,
                 **changes,
             }
         )
-
-
-@contextmanager
-def _saver(path: Path) -> "Generator[BaseCheckpointSaver[Any]]":
-    """Open the checkpoints, which only their owner may read: they hold goals, data and answers.
-
-    Without the extra that stores them they are kept as long as the process lives, for steps that ask.
-    """
-    try:
-        from langgraph.checkpoint.sqlite import SqliteSaver
-    except ImportError:
-        yield InMemorySaver()
-        return
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    connection = sqlite3.connect(path, check_same_thread=False, timeout=30)
-    try:
-        yield SqliteSaver(connection)
-    finally:
-        connection.close()

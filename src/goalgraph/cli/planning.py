@@ -1,12 +1,13 @@
 """The command ``plan``, and what ``run`` shares with it: from a goal to a checked plan on the screen."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import JsonValue
 
+from goalgraph.cli.asked import estimate_lines
 from goalgraph.cli.assignments import read_assignments
 from goalgraph.cli.crew import Crew, gather_crew, known_cards
 from goalgraph.cli.endings import COMPLETE, BadInput
@@ -19,6 +20,7 @@ from goalgraph.graph.usage import count_usage
 from goalgraph.planner import dag
 from goalgraph.planner.compilation import compile_plan
 from goalgraph.planner.documents import dump_plan
+from goalgraph.planner.estimate import estimate_plan
 from goalgraph.planner.folder_library import FolderLibrary
 from goalgraph.planner.library import checked_alias
 from goalgraph.planner.outcome import Usage
@@ -26,7 +28,7 @@ from goalgraph.planner.plan import Plan
 from goalgraph.planner.wording import doer_of
 from goalgraph.views import plan_text, plan_tree
 
-__all__ = ["PlanningRequest", "checked_goal", "make_plan", "show_plan", "start_plan"]
+__all__ = ["PlanningRequest", "checked_goal", "make_plan", "plan_lines", "show_plan", "show_proposal", "start_plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +130,22 @@ def make_plan(
 def show_plan(plan: Plan, crew: Crew, terminal: Terminal) -> None:
     """Show a plan as a tree on a terminal, as plain lines elsewhere."""
     _show(crew.flat(plan), crew.doers(plan), terminal)
+
+
+def show_proposal(plan: Plan, crew: Crew, terminal: Terminal) -> None:
+    """Show a plan with what is known of it beforehand."""
+    show_plan(plan, crew, terminal)
+    for line in _estimated(plan, crew):
+        terminal.text(line)
+
+
+def plan_lines(plan: Plan, crew: Crew) -> tuple[str, ...]:
+    """Write a plan with what is known of it beforehand as plain lines."""
+    return (plan_text(crew.flat(plan), crew.doers(plan)), *_estimated(plan, crew))
+
+
+def _estimated(plan: Plan, crew: Crew) -> Iterator[str]:
+    return estimate_lines(estimate_plan(plan, crew.registry.cards, doers=crew.doers(plan)))
 
 
 def _made(request: PlanningRequest, terminal: Terminal) -> _Planned:

@@ -1,41 +1,16 @@
-"""How far a run is: a record that follows its events, and two ways to show it."""
+"""How far a run is: a record that follows its events."""
 
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, cast
+from typing import Literal, cast
 
 from goalgraph.graph.events import Event, RequestMade, StepFinished, StepProgress, StepStarted
 from goalgraph.planner.outcome import Outcome, Status, StepError
 from goalgraph.planner.wording import KINDS
-from goalgraph.views.text import one_line
 
-if TYPE_CHECKING:
-    from rich.table import Table
+__all__ = ["StepLine", "Track", "as_event"]
 
-    from goalgraph.cli.terminal import Terminal
-
-__all__ = ["StepLine", "Track", "as_event", "plain_line", "shown", "table"]
-
-_SIGNS = {
-    "waiting": ("·", "."),
-    "running": ("▸", ">"),
-    "succeeded": ("✓", "+"),
-    "failed": ("✗", "x"),
-    "blocked": ("✗", "x"),
-    "cancelled": ("✗", "x"),
-    "skipped": ("–", "-"),
-}
-_STYLES = {
-    "waiting": "dim",
-    "running": "bold yellow",
-    "succeeded": "green",
-    "failed": "bold red",
-    "blocked": "red",
-    "cancelled": "red",
-    "skipped": "dim",
-}
 _FIELDS = {
     "step_started": ("step", "specialist"),
     "step_progress": ("step", "message"),
@@ -110,6 +85,10 @@ class Track:
             line.note = outcome.error.message if outcome.error is not None else ""
         return cls(lines)
 
+    def begin_anew(self, doers: Mapping[str, str]) -> None:
+        """Follow another plan, of which nothing is done; see `of`."""
+        self.lines = Track.of(doers, {}).lines
+
     @property
     def done(self) -> int:
         """Number of steps that have ended."""
@@ -159,31 +138,6 @@ class Track:
             if line.status not in ("waiting", "running")
         }
 
-    @contextmanager
-    def displayed(self, terminal: "Terminal", clock: Callable[[], float]) -> Generator[Callable[[Event], None]]:
-        """Show the run while it goes on: lines that change on a terminal, a new line for each event elsewhere.
-
-        Yields:
-            What to call with every event.
-        """
-        if not terminal.rich:
-
-            def told(event: Event) -> None:
-                self.follow(event, clock())
-                if (text := plain_line(event)) is not None:
-                    terminal.line(text)
-
-            yield told
-            return
-
-        from rich.live import Live
-
-        def drawn() -> "Table":
-            return table(self.lines, clock(), terminal.console.height - 2, signs=terminal.signs)
-
-        with Live(console=terminal.console, get_renderable=drawn, refresh_per_second=8):
-            yield lambda event: self.follow(event, clock())
-
 
 def _place(step_id: str, lines: Mapping[str, StepLine]) -> tuple[StepLine | None, str]:
     """Find the line of a step, or of the map that it is an item of, and the item's own part of the id."""
@@ -213,62 +167,3 @@ def as_event(part: object) -> Event | None:
     if fields is None or not all(name in found for name in fields):
         return None
     return cast("StepStarted | StepProgress | RequestMade | StepFinished", found)
-
-
-def plain_line(event: Event) -> str | None:
-    """Write an event as one line of text; None for one that is not worth a line."""
-    if event["type"] == "step_started":
-        return f"started {event['step']} ({one_line(KINDS.get(event['specialist'], event['specialist']))})"
-    if event["type"] == "request":
-        return f"asks {event['step']}: {one_line(str(event['request'].get('prompt', '')))}"
-    if event["type"] == "step_finished":
-        why = f": {one_line(event['error'])}" if "error" in event else ""
-        return f"{event['status']} {event['step']} after {event['seconds']:.1f} s{why}"
-    return None
-
-
-def shown(lines: Sequence[StepLine], room: int) -> tuple[list[StepLine], int]:
-    """Choose the lines that fit: all of them, or first what runs, then what failed, then what comes next.
-
-    Returns:
-        The lines in plan order, and how many are left out.
-    """
-    if len(lines) <= room:
-        return list(lines), 0
-    ranks = {"running": 0, "failed": 1, "waiting": 2}
-    places = sorted(range(len(lines)), key=lambda place: (ranks.get(lines[place].status, 3), place))
-    return [lines[place] for place in sorted(places[: max(room, 1)])], len(lines) - max(room, 1)
-
-
-def table(lines: Mapping[str, StepLine], now: float, room: int, *, signs: bool) -> "Table":
-    """Draw the lines as a table.
-
-    Args:
-        lines: By step id, in plan order.
-        now: On the clock of their ``began``.
-        room: Rows of the terminal.
-        signs: Whether characters beyond ASCII can be shown.
-    """
-    from rich.table import Table
-    from rich.text import Text
-
-    chosen, hidden = shown(tuple(lines.values()), room - 1)
-    drawn = Table.grid(padding=(0, 1), expand=True)
-    drawn.add_column(no_wrap=True)
-    drawn.add_column(no_wrap=True, overflow="ellipsis", style="cyan")
-    drawn.add_column(no_wrap=True, overflow="ellipsis", style="magenta")
-    drawn.add_column(no_wrap=True, justify="right")
-    drawn.add_column(no_wrap=True, overflow="ellipsis", style="dim", ratio=1)  # the first to give way
-    for line in chosen:
-        seconds = now - line.began if line.status == "running" else line.seconds
-        drawn.add_row(
-            Text(_SIGNS[line.status][0 if signs else 1], style=_STYLES[line.status]),
-            line.id,
-            one_line(line.specialist, 40),
-            f"{seconds:.1f} s" if line.status != "waiting" else "",
-            one_line(line.remark, 100),
-        )
-    if hidden:
-        done = sum(1 for line in lines.values() if line.status not in ("waiting", "running"))
-        drawn.add_row("", Text(f"{done} of {len(lines)} steps done", style="dim"), "", "", "")
-    return drawn

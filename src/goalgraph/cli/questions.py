@@ -44,12 +44,15 @@ class Replies:
 def question_of(request: Request) -> Question:
     """Return what is kept of a request."""
     value: object = request.interrupt.value
-    about = dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else dict[str, Any]()
+    about = _mapping(value)
     actions: list[dict[str, Any]] = about.get("action_requests") or []
     configs: list[dict[str, Any]] = about.get("review_configs") or []
     prompt, arguments, allowed = request.prompt, _plain(request.arguments), tuple[str, ...]()
     if request.kind == "specialist" and not actions:
-        prompt, arguments = value if isinstance(value, str) else json.dumps(_plain(value), ensure_ascii=False), None
+        prompt, arguments = (
+            value if isinstance(value, str) else json.dumps(_plain(value), ensure_ascii=False),
+            None,
+        )
     elif request.kind == "specialist":
         arguments = _plain([{"name": one.get("name"), "args": one.get("args")} for one in actions])
     elif request.kind not in ("plan", "gate"):
@@ -209,6 +212,10 @@ def _everything(steps: Iterable[Step], cards: Sequence[SpecialistCard]) -> Itera
         yield step
         if step.type == "map":
             yield from _everything(items_of(step, 0, cards), cards)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
 def _plain(value: object) -> JsonValue:

@@ -61,7 +61,7 @@ class Question(_Stored):
     """As for `goalgraph.Request`."""
     prompt: str
     arguments: JsonValue = None
-    """What is asked about, as far as the prompt does not say it: the plan, the step's arguments, a specialist's calls."""
+    """What is asked about, where the prompt does not say it: the plan, the step's arguments, a specialist's calls."""
     allowed: tuple[str, ...] = ()
     """Decisions that may be given: ``approve``, ``edit``, ``reject``, ``respond``; none of them where any answer will
     do."""

@@ -1,28 +1,25 @@
-"""The commands ``run`` and ``resume``."""
+"""The commands ``run``, ``resume`` and ``answer``."""
 
-import shlex
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
-from typing import cast
 from uuid import uuid4
 
 from pydantic import JsonValue, ValidationError
 
 from goalgraph import __version__
-from goalgraph.cli.asked import asked_lines
 from goalgraph.cli.assignments import read_assignments
+from goalgraph.cli.checkpoints import are_durable, opened
+from goalgraph.cli.conversation import converse
 from goalgraph.cli.crew import Crew, gather_crew
-from goalgraph.cli.endings import COMPLETE, BadInput, Stopped, exit_code_of, one_line_of
+from goalgraph.cli.endings import BadInput, Stopped, one_line_of
 from goalgraph.cli.execution import Ended, Execution, RunBroken
 from goalgraph.cli.folders import RunFolder, find_run, new_run
 from goalgraph.cli.planning import checked_goal, make_plan, show_plan
-from goalgraph.cli.questions import check_steps
-from goalgraph.cli.records import RunOptions, RunRecord, step_records
-from goalgraph.cli.signals import run_stoppable
+from goalgraph.cli.questions import check_gates, check_names
+from goalgraph.cli.records import KeptAnswer, RunOptions, RunRecord, step_records
+from goalgraph.cli.results import show_ended, show_stopped, way_on
 from goalgraph.cli.sources import checked_plan, library_at, read_file, read_given
 from goalgraph.cli.terminal import Terminal
 from goalgraph.errors import MissingExtra
@@ -30,8 +27,6 @@ from goalgraph.planner.outcome import Usage
 from goalgraph.planner.plan import Plan
 
 __all__ = ["RunRequest", "resume_run", "start_run"]
-
-_MOST_FILES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +45,10 @@ class RunRequest:
     own: tuple[str, ...]
     max_concurrency: int | None
     timeout: float | None
+    idle_timeout: float | None
+    on_failure: str
+    review: bool
+    approve: tuple[str, ...]
     yes: bool
     overwrite: bool
     as_json: bool
@@ -61,12 +60,12 @@ def start_run(request: RunRequest) -> int:
     with terminal.guarded():
         given, goal, library = None, request.goal, library_at(request.library)
         inputs = read_assignments("--input", request.inputs, files=True)
-        answers = read_assignments("--answer", request.answers)
+        answers = _answers("--answer", request.answers)
         if request.plan is not None:
             given = read_given(request.plan, library)
             goal = goal if goal is not None else given.plan.description or given.plan.name or given.name
         goal = checked_goal(goal)
-        options = _options(request)
+        options = _options(request, terminal)
         folder = new_run(request.out, goal, datetime.now(UTC))
         folder.make()
         try:
@@ -77,11 +76,11 @@ def start_run(request: RunRequest) -> int:
                     plan, planning = checked_plan(given, library, crew.registry.cards, inputs), Usage()
                 else:
                     plan, planning = make_plan(goal, crew, terminal, inputs)
-                check_steps(answers, crew.flat(plan), crew.registry.cards)
-                show_plan(plan, crew, terminal)
-                if terminal.asks and not request.yes and not terminal.confirms("Run it?"):
-                    terminal.line("not run")
-                    return COMPLETE
+                flat, cards = crew.flat(plan), crew.registry.cards
+                check_gates(options.approve, flat, cards)
+                check_names("--answer", answers, flat, cards, options)
+                if not options.review:
+                    show_plan(plan, crew, terminal)
                 folder.clear()
                 record = RunRecord(
                     version=__version__,
@@ -92,7 +91,8 @@ def start_run(request: RunRequest) -> int:
                     model=request.model,
                     options=options,
                     inputs=inputs,
-                    answers=answers,
+                    planned=given is None,
+                    answers=_kept(answers, None),
                     started=datetime.now(UTC).isoformat(timespec="seconds"),
                     steps=step_records(crew.doers(plan), {}, folder.path),
                     planning=planning,
@@ -105,19 +105,29 @@ def start_run(request: RunRequest) -> int:
             folder.abandon()
 
 
-def resume_run(name: str, *, answers: tuple[str, ...] = (), as_json: bool) -> int:
-    """Go on with a run that was interrupted or killed, or that waits; see ``goalgraph resume --help``."""
+def resume_run(
+    name: str, *, answers: tuple[str, ...] = (), option: str = "--answer", by: str | None = None, as_json: bool
+) -> int:
+    """Go on with a run that was interrupted or killed, or that waits; see ``goalgraph answer --help``.
+
+    Args:
+        name: Of the run, or its folder.
+        answers: As they were typed.
+        option: How they were given, for messages.
+        by: Who answers.
+        as_json: Write JSON and ask nothing.
+    """
     terminal = Terminal(as_json=as_json)
     with terminal.guarded():
-        given = read_assignments("--answer", answers)
+        given = _answers(option, answers)
         folder = find_run(name)
         with folder.held():
             record = folder.record
             if record.over:
                 if not as_json:
                     terminal.line(f"this run is over: {record.status}")
-                return _concluded(folder, Ended(record=record, answer=folder.answer(), unused=tuple(given)), terminal)
-            if find_spec("langgraph.checkpoint.sqlite") is None:
+                return show_ended(folder, Ended(record=record, answer=folder.answer(), unused=tuple(given)), terminal)
+            if not are_durable():
                 raise MissingExtra("going on with a run", "sqlite")
             options = record.options
             crew = gather_crew(
@@ -128,89 +138,66 @@ def resume_run(name: str, *, answers: tuple[str, ...] = (), as_json: bool) -> in
                 Path(options.directory),
             )
             plan = checked_plan(read_file(folder.plan), None, crew.registry.cards)
-            check_steps(given, crew.flat(plan), crew.registry.cards)
+            check_names(option, given, crew.flat(plan), crew.registry.cards, options)
             if given:
-                record = record.model_copy(update={"answers": {**record.answers, **given}})
+                record = record.model_copy(update={"answers": {**record.answers, **_kept(given, by)}})
                 folder.write_record(record)
-            return _carried_out(folder, record, plan, crew, terminal)
+            return _carried_out(folder, record, plan, crew, terminal, by)
 
 
-def _options(request: RunRequest) -> RunOptions:
+def _answers(option: str, given: Sequence[str]) -> dict[str, JsonValue]:
+    """Read answers by name; that for the plan may be the file of an edited one, ``plan=@FILE``."""
+    found = read_assignments(option, given)
+    if isinstance(said := found.get("plan"), str) and said.startswith("@"):
+        path = Path(said[1:])
+        try:
+            found["plan"] = {"type": "edit", "args": {"plan": path.read_text("utf-8")}}
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(f"{option} 'plan': cannot read {str(path)!r}: {error}", hint="check the path") from error
+    return found
+
+
+def _kept(answers: Mapping[str, JsonValue], by: str | None) -> dict[str, KeptAnswer]:
+    return {name: KeptAnswer(answer=answer, by=by) for name, answer in answers.items()}
+
+
+def _options(request: RunRequest, terminal: Terminal) -> RunOptions:
+    """Read how the run is to be done; on a terminal a human sees its plan first, unless that is not wanted."""
+    if request.review and request.yes:
+        raise BadInput("--review asks before the plan runs, and --yes does not", hint="give one of the two")
     try:
-        return RunOptions(
-            max_concurrency=request.max_concurrency,
-            timeout=request.timeout,
-            specialists=request.own,
-            directory=str(Path.cwd()),
+        return RunOptions.model_validate(
+            {
+                "max_concurrency": request.max_concurrency,
+                "timeout": request.timeout,
+                "idle_timeout": request.idle_timeout,
+                "on_failure": request.on_failure.replace("-", "_"),
+                "review": request.review or (terminal.asks and not request.yes),
+                "approve": request.approve,
+                "specialists": request.own,
+                "directory": str(Path.cwd()),
+            }
         )
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).replace("_", "-")
-        raise BadInput(
-            f"--{name}: {first['msg']}, found {first['input']!r}", hint="give a number above 0, or leave it out"
-        ) from error
+        hint = "give a number above 0, or leave it out" if name != "on-failure" else "see goalgraph run --help"
+        raise BadInput(f"--{name}: {first['msg']}, found {first['input']!r}", hint=hint) from error
 
 
-def _carried_out(folder: RunFolder, record: RunRecord, plan: Plan, crew: Crew, terminal: Terminal) -> int:
+def _carried_out(
+    folder: RunFolder, record: RunRecord, plan: Plan, crew: Crew, terminal: Terminal, by: str | None = None
+) -> int:
     try:
-        ended = run_stoppable(Execution(folder, record, plan, crew, terminal).carry_out())
+        with opened(folder.checkpoints) as saver:
+            execution = Execution(folder, record, plan, crew, terminal, saver)
+            ended = converse(execution, crew, terminal, by)
     except Stopped as stopped:
-        left = folder.record
-        if terminal.as_json:
-            terminal.document(_document(left, None))
-        sys.stderr.write(f"stopped; {left.done} of {len(left.steps)} steps done; {_way_on(folder)}\n")
-        return stopped.exit_code
+        return show_stopped(folder, stopped, terminal)
     except (BadInput, RunBroken):
         raise
     except Exception as error:
-        raise RunBroken(f"the run in {str(folder)!r} broke off: {one_line_of(error)}", hint=_way_on(folder)) from error
-    return _concluded(folder, ended, terminal)
-
-
-def _way_on(folder: RunFolder, more: str = "") -> str:
-    if find_spec("langgraph.checkpoint.sqlite") is None:
-        return "going on with a run needs pip install 'goalgraph[sqlite]' before it starts"
-    return f"go on with: goalgraph resume {shlex.quote(str(folder))} {more}".rstrip()
-
-
-def _concluded(folder: RunFolder, ended: Ended, terminal: Terminal) -> int:
-    """Show what a run came to, or what it waits for."""
-    record = ended.record
-    if terminal.as_json:
-        terminal.document(_document(record, ended.answer if record.over else None))
-    elif record.over:
-        _show_end(folder, record, ended.answer, terminal)
-    else:
-        terminal.line()
-        for line in asked_lines(record):
-            terminal.text(line)
-        terminal.line(_way_on(folder, "--answer STEP=..."))
-    for step in ended.unused:
-        sys.stderr.write(f"goalgraph: note: the answer for {step!r} was not used, because the step did not ask\n")
-    if record.status == "failed":
-        sys.stderr.write(
-            f"goalgraph: error: the run failed: no step succeeded; see {str(folder.path / 'run.json')!r}\n"
-        )
-    return exit_code_of(record.status)
-
-
-def _show_end(folder: RunFolder, record: RunRecord, answer: str, terminal: Terminal) -> None:
-    if answer.strip():
-        terminal.line()
-        terminal.answer(answer)
-    terminal.line()
-    succeeded, skipped = (sum(1 for one in record.steps if one.status == status) for status in ("succeeded", "skipped"))
-    more = f", {skipped} skipped" if skipped else ""
-    terminal.line(f"{record.status}: {succeeded} of {len(record.steps)} steps succeeded{more}")
-    for reason in record.degraded:
-        terminal.text(f"  - {reason}")
-    kept = [path.name for path in (folder.report,) if path.exists()]
-    files = list(dict.fromkeys((*kept, *record.files)))
-    rest = [f"and {len(files) - _MOST_FILES} more"] if len(files) > _MOST_FILES else []
-    terminal.text(f"files in {folder}:")
-    for name in (*files[:_MOST_FILES], *rest, "plan.yaml", "run.json"):
-        terminal.text(f"  {name}")
-
-
-def _document(record: RunRecord, answer: str | None) -> JsonValue:
-    return {**cast("Mapping[str, JsonValue]", record.model_dump(mode="json")), "answer": answer}
+        raise RunBroken(
+            f"the run in {str(folder)!r} broke off: {one_line_of(error)}", hint=way_on(folder, folder.record)
+        ) from error
+    return show_ended(folder, ended, terminal, execution.plan, crew)

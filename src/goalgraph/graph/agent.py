@@ -1,7 +1,7 @@
 """The compiled graph that callers hold: LangGraph's own, with the engine's terms around each call."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from functools import partial
 from typing import Any, cast
 
@@ -12,11 +12,13 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, StateUpdate
+from pydantic import JsonValue
 
 from goalgraph.errors import GoalgraphError
 from goalgraph.graph.approval import ApprovalPolicy
 from goalgraph.graph.attempts import Exiting
 from goalgraph.graph.door import admit
+from goalgraph.graph.driving import driving
 from goalgraph.graph.intake import complete, valid_plan
 from goalgraph.graph.loop import finish, iterate
 from goalgraph.graph.policies import ExecutionPolicy, Limits
@@ -27,6 +29,7 @@ from goalgraph.graph.thread import read_thread, saver_of
 from goalgraph.graph.updating import kept
 from goalgraph.planner.compilation import compile_plan
 from goalgraph.planner.library import PlanLibrary
+from goalgraph.planner.plan import Plan
 from goalgraph.planner.reviewed import PlanInReview
 from goalgraph.planner.validation import PlanPolicy
 from goalgraph.specialists.registry import SpecialistRegistry
@@ -73,6 +76,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
             InvalidGoal: Neither a goal nor a plan is given.
             InvalidPlan: The given plan has problems.
             PlannerError: No plan could be made.
+            RunBusy: Another call is at the thread's run.
             RunPaused: The thread's run waits for answers, and this is a new goal.
             UnknownRun: There is nothing to go on with.
             AnswerRefused: An answer cannot be used; the run waits on.
@@ -81,9 +85,9 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         run, config = self._prepared(config)
         if config.get("configurable", {}).get("checkpoint_ns"):
             input = _of_parent(input)
-        given: Any = complete(input, PlanPolicy(max_steps=self.limits.max_steps), self.registry.cards, self.library)
+        given = complete(input, PlanPolicy(max_steps=self.limits.max_steps), self.registry.cards, self.library)
         if isinstance(given, dict):
-            run.checked = cast("dict[str, Any]", given)["plan"]
+            run.checked = cast("dict[str, Plan | None]", given)["plan"]
         if kwargs.get("durability") is None and isinstance(vars(self)["checkpointer"], AnyLoopSaver):
             kwargs["durability"] = "sync"
         return self._streamed(given, run, config, kwargs)
@@ -93,10 +97,12 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
     ) -> AsyncGenerator[Any]:
         """Stream a run once it is clear that it may begin, or go on, with what it is given."""
         saver, known = saver_of(self, config), config.get("configurable", {})
-        if saver is not None and "thread_id" in known and not known.get("checkpoint_ns"):  # inside of another, it asks
-            given, run.delivered = await admit(await read_thread(self, config, saver), given)
         graph: Any = super()  # whose overloads know each of the keyword arguments by name
-        async with aclosing(graph.astream(given, run.into(config), **kwargs)) as stream:
+        async with AsyncExitStack() as stack:
+            if saver is not None and "thread_id" in known and not known.get("checkpoint_ns"):  # else the other graph's
+                await stack.enter_async_context(driving(getattr(saver, "store", saver), str(known["thread_id"])))
+                given, run.answers = await admit(await read_thread(self, config, saver), given)
+            stream = await stack.enter_async_context(aclosing(graph.astream(given, run.into(config), **kwargs)))
             try:
                 async for part in stream:
                     yield part
@@ -149,7 +155,8 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
 
     def _written_plan(self, values: Mapping[str, Any], source: Any) -> dict[str, object]:
         """Check a plan that somebody writes into the state, and return the channels that hold it."""
-        cards, inputs = self.registry.cards, values.get("inputs") or {}
+        cards = self.registry.cards
+        inputs: Mapping[str, JsonValue] = values.get("inputs") or {}
         plan = valid_plan(source, inputs, PlanPolicy(max_steps=self.limits.max_steps), cards, self.library)
         review = PlanInReview(goal=values.get("goal") or "", plan=plan, is_given=True) if self.approval.plan else None
         return {"plan": compile_plan(plan, cards), "review": review}
@@ -213,19 +220,19 @@ def _whole(given: RunnableConfig) -> RunnableConfig:
     return config
 
 
-def _of_parent(given: object) -> object:
+def _of_parent(given: Any) -> Any:
     """Take what is ours of the state of the graph around this one, which hands all of it to its nodes."""
-    found: object = given if isinstance(given, Mapping) else getattr(given, "__dict__", None)
-    if found is None or isinstance(given, Command):
-        return cast("object", given)
-    values = cast("Mapping[str, Any]", found)
+    whole, own = given, getattr(given, "__dict__", None)
+    values = cast("Mapping[str, object] | None", given if isinstance(given, Mapping) else own)
+    if values is None or isinstance(given, Command):
+        return whole
     return {name: values[name] for name in PlanInput.__annotations__ if values.get(name) is not None}
 
 
 def _answer(result: Mapping[str, Any]) -> str:
     if asked := result.get("__interrupt__"):
-        value: object = asked[0].value
-        about = cast("Mapping[str, object]", value if isinstance(value, Mapping) else {})
+        value: Any = asked[0].value
+        about = cast("Mapping[str, Any]", value if isinstance(value, Mapping) else {})
         prompt = str(about.get("prompt", value))[:200]
         raise GoalgraphError(
             f"the run asks {prompt!r}, and nobody around the tool can be asked",

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json
 from goalgraph.specialists.schemas import misfits
 
-__all__ = ["Approval", "Problem", "read_approval", "read_edit", "read_event", "read_input"]
+__all__ = ["Approval", "Problem", "as_mapping", "as_sequence", "read_approval", "read_edit", "read_event", "read_input"]
 
 _WORDS = {"approve": True, "reject": False}
 _TYPES = {"approve": True, "accept": True, "reject": False, "ignore": False}
@@ -101,9 +101,9 @@ def read_edit(answer: object) -> Mapping[str, JsonValue] | Problem | None:
     decision = _single(answer)
     if isinstance(decision, Problem) or decision.get("type") != "edit":
         return None
-    edited = _mapping(decision.get("edited_action", decision.get("args")))
+    edited = as_mapping(decision.get("edited_action", decision.get("args")))
     if edited is not None and "args" in edited and set(edited) <= {"name", "action", "args"}:
-        edited = _mapping(edited["args"])
+        edited = as_mapping(edited["args"])
     if not edited:
         return Problem("an edit carries the arguments as they are to be, {'type': 'edit', 'args': {...}}; found none")
     try:
@@ -125,29 +125,31 @@ def read_event(answer: object) -> JsonValue | Problem:
 
 def _single(answer: object) -> Mapping[str, object] | Problem:
     """Take the only decision out of whatever a screen wraps it in."""
-    wrapped = _mapping(answer)
+    wrapped = as_mapping(answer)
     if wrapped is not None and set(wrapped) != {"decisions"}:
         return wrapped
-    decisions = _listed(answer if wrapped is None else wrapped["decisions"])
+    decisions = as_sequence(answer if wrapped is None else wrapped["decisions"])
     if decisions is None:
         return _unread(answer)
     if len(decisions) != 1:
         return Problem(f"expected one decision, found {len(decisions)}")
-    return _mapping(decisions[0]) or _unread(answer)
+    return as_mapping(decisions[0]) or _unread(answer)
 
 
-def _listed(answer: object) -> Sequence[object] | None:
+def as_sequence(answer: object) -> Sequence[object] | None:
+    """Return a list or tuple as such; None for anything else."""
     return cast("Sequence[object]", answer) if isinstance(answer, (list, tuple)) else None
 
 
-def _mapping(answer: object) -> Mapping[str, object] | None:
+def as_mapping(answer: object) -> Mapping[str, object] | None:
+    """Return an object as such; None for anything else."""
     return cast("Mapping[str, object]", answer) if isinstance(answer, Mapping) else None
 
 
 def _unwrapped(answer: object) -> object:
     """Take what was filled in out of a decision; anything else is the answer itself."""
-    wraps = set(_mapping(answer) or ()) == {"decisions"}
-    listed = _listed(answer)
+    wraps = set(as_mapping(answer) or ()) == {"decisions"}
+    listed = as_sequence(answer)
     one = listed[0] if listed is not None and len(listed) == 1 else answer
     if not wraps and not _is_decision(one):
         return answer
@@ -167,7 +169,7 @@ def _unwrapped(answer: object) -> object:
 
 def _is_decision(value: object) -> bool:
     """Whether an object is a decision of a screen, and not an answer that happens to have a type."""
-    found = _mapping(value)
+    found = as_mapping(value)
     if found is None:
         return False
     kind = found.get("type")

@@ -85,7 +85,8 @@ class Gates:
     def of(cls, policy: ApprovalPolicy, steps: Mapping[str, Step], cards: Iterable[SpecialistCard]) -> "Gates":
         """Find the steps that the policy names by id, in groups too."""
         names = tuple(one for one in policy.steps if isinstance(one, str))
-        found = {one for name in names if name in steps for one in members(steps, name)}
+        work = {step_id for step_id, step in steps.items() if step.type in ("agent", "map")}
+        found = {one for name in names if name in steps for one in members(steps, name) if one == name or one in work}
         return cls(policy, tuple(cards), frozenset(found), names)
 
     def names(self, step: Step) -> bool:

@@ -218,7 +218,7 @@ def _is_late(turn: Turn, due: datetime | None, request: Mapping[str, Any]) -> bo
     """Whether the time is up, and no answer was written down before it was."""
     if due is None or turn.board.now() < due:
         return False
-    answers = [one.envelope for one in turn.run.delivered if one.envelope.digest == request["digest"]]
+    answers = [one.envelope for one in turn.run.answers if one.envelope.digest == request["digest"]]
     return not any(datetime.fromisoformat(answer.at) < due for answer in answers)
 
 

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import cast
 
 from langgraph.errors import GraphBubbleUp, GraphInterrupt
@@ -68,11 +69,10 @@ async def attempted(
     """
     rule, here = terms.rule, asyncio.current_task()
     cancelling = here.cancelling() if here is not None else 0
-    context = replace(context, retried=rule is not None)
     tried = 0
     while True:
         tried += 1
-        found = await _attempt(specialist, task, replace(context, attempt=before + tried), terms)
+        found = await _attempt(specialist, task, context, terms, before + tried)
         if not isinstance(found, BaseException):
             return found, tried
         _let_pass(found, is_cancelled=here is not None and here.cancelling() > cancelling)
@@ -90,11 +90,12 @@ async def attempted(
 
 
 async def _attempt(
-    specialist: Specialist, task: StepTask, context: StepContext, terms: Terms
+    specialist: Specialist, task: StepTask, context: StepContext, terms: Terms, number: int
 ) -> tuple[StepResult, JsonValue] | BaseException:
     voice = _Voice(context.report)
+    own = replace(context, attempt=number, retried=terms.rule is not None, report=voice)
     try:
-        returned = await within(specialist.run(task, replace(context, report=voice)), terms.timeout, terms.idle_timeout)
+        returned = await within(partial(specialist.run, task, own), terms.timeout, terms.idle_timeout)
     finally:
         voice.open = False
     if isinstance(returned, Raised):

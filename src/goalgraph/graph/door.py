@@ -9,7 +9,7 @@ from typing import Any, cast
 from langgraph.types import Command
 
 from goalgraph.errors import AnswerProblem, AnswerRefused, RunPaused, UnknownRun
-from goalgraph.graph.answers import Problem
+from goalgraph.graph.answers import Problem, as_mapping
 from goalgraph.graph.journal import Entry, entries_of, record
 from goalgraph.graph.replies import Envelope, read_reply
 from goalgraph.graph.thread import Request, Thread, said_digest
@@ -31,7 +31,7 @@ async def admit(thread: Thread, given: object) -> tuple[object, tuple[Entry, ...
     """Look at what a thread's run is given, and write down the answers among it before anything is run.
 
     Returns:
-        What LangGraph is to be given, and the answers that come with it.
+        What LangGraph is to be given, and all answers to what the run asks or has asked since its last checkpoint.
 
     Raises:
         RunPaused: It is a new goal, and the run waits for answers.
@@ -44,18 +44,14 @@ async def admit(thread: Thread, given: object) -> tuple[object, tuple[Entry, ...
         return given, ()
     if thread.is_new:
         raise UnknownRun(f"thread {thread.id!r} has no run to go on with", hint="check thread_id and checkpointer")
-    command: Command[Any] = given if given is not None else Command()
-    fresh: tuple[Entry, ...] = ()
+    command = cast("Command[Any]", Command() if given is None else given)
     is_answer = given is not None and _is_answer(command)
     if is_answer:
-        fresh = taken(thread, _by_request(thread, command.resume))
-        thread = await _recorded(thread, fresh)
-    specialists = tuple(entry for entry in fresh if not entry.is_own)
-    entries = (*thread.undelivered(), *specialists)
-    if not entries:
-        return (None if is_answer else given), ()
+        thread = await _recorded(thread, taken(thread, _by_request(thread, command.resume)))
+    if not (entries := thread.undelivered()):
+        return (None if is_answer else given), thread.entries
     resume = {entry.interrupt: _delivery(entry) for entry in entries}
-    return Command(resume=resume, update=command.update, goto=command.goto, graph=command.graph), entries
+    return Command(resume=resume, update=command.update, goto=command.goto, graph=command.graph), thread.entries
 
 
 def taken(thread: Thread, answers: Mapping[str, Said]) -> tuple[Entry, ...]:
@@ -76,7 +72,7 @@ def taken(thread: Thread, answers: Mapping[str, Said]) -> tuple[Entry, ...]:
     for request_id, said in answers.items():
         found: Entry | AnswerProblem | None
         if (request := requests.get(request_id)) is not None:
-            found = _entry(request, said)
+            found = _entry(request, said, thread.taken_in.get(request.interrupt.id, 0))
         elif request_id in given:
             found = _repeated(request_id, *given[request_id], said_digest(said.answer))
         else:
@@ -97,10 +93,10 @@ def _is_answer(command: Command[Any]) -> bool:
 
 def _by_request(thread: Thread, resume: object) -> Mapping[str, Said]:
     """Find out which requests are answered: those named by id, else the only one there is."""
-    named = cast("Mapping[object, object]", resume) if isinstance(resume, Mapping) else {}
-    if named and all(isinstance(key, str) and _ID.fullmatch(key) for key in named):
+    named = as_mapping(resume) or {}
+    if named and all(_ID.fullmatch(str(key)) for key in named):
         now = {request.interrupt.id: request.id for request in thread.asked()}
-        return {now.get(str(key), str(key)): _said(answer) for key, answer in named.items()}
+        return {now.get(key, key): _said(answer) for key, answer in named.items()}
     requests = thread.open()
     if len(requests) == 1:
         return {requests[0].id: _said(resume)}
@@ -114,7 +110,7 @@ def _said(answer: object) -> Said:
     return answer if isinstance(answer, Said) else Said(answer=answer)
 
 
-def _entry(request: Request, said: Said) -> Entry | AnswerProblem:
+def _entry(request: Request, said: Said, place: int) -> Entry | AnswerProblem:
     reply = read_reply(request.interrupt.value, said.answer)
     if isinstance(reply, Problem):
         return AnswerProblem(request=request.id, code="invalid", message=reply.message, step=request.step)
@@ -126,7 +122,7 @@ def _entry(request: Request, said: Said) -> Entry | AnswerProblem:
         by=said.by,
         at=datetime.now(UTC).isoformat(),
     )
-    return Entry(interrupt=request.interrupt.id, kind=request.kind, step=request.step, envelope=envelope)
+    return Entry(interrupt=request.interrupt.id, kind=request.kind, step=request.step, place=place, envelope=envelope)
 
 
 def _repeated(request_id: str, step: str, before: str, now: str) -> AnswerProblem | None:

@@ -51,7 +51,7 @@ async def aanswer(
     """
     thread = await _thread(agent, config)
     said: dict[str, Said] = {request: Said(answer=answer, by=by) for request, answer in answers.items()}
-    if not taken(thread, said) and not thread.undelivered():
+    if not taken(thread, said) and not thread.answered():
         return _standing(thread)
     return cast("dict[str, Any]", await agent.ainvoke(Command(resume=said), config))
 

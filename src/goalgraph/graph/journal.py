@@ -9,12 +9,14 @@ from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
+from langgraph.checkpoint.serde.types import INTERRUPT, RESUME
+from langgraph.types import Interrupt
 from pydantic import JsonValue
 
 from goalgraph.graph.replies import Envelope
 from goalgraph.planner.decision import Decision
 
-__all__ = ["Entry", "entries_of", "record"]
+__all__ = ["Entry", "entries_of", "record", "taken_in"]
 
 _CHANNEL = "goalgraph_answer"
 _TASK = "goalgraph-answer-"
@@ -29,6 +31,8 @@ class Entry:
     kind: str
     step: str
     """Id of the step; for a specialist's own question, the specialist."""
+    place: int
+    """How many answers its task had taken in before."""
     envelope: Envelope
 
     @property
@@ -38,7 +42,7 @@ class Entry:
 
     @property
     def is_own(self) -> bool:
-        """Whether one of our own steps asked, which tells its questions apart."""
+        """Whether one of our own steps asked, and not a specialist in its own way."""
         return self.kind != "specialist"
 
     def decision(self) -> Decision:
@@ -62,9 +66,29 @@ def entries_of(stored: CheckpointTuple | None) -> tuple[Entry, ...]:
     writes = (stored.pending_writes or []) if stored is not None else []
     found = [cast("Mapping[str, Any]", value) for _, channel, value in writes if channel == _CHANNEL]
     return tuple(
-        Entry(interrupt=one["interrupt"], kind=one["kind"], step=one["step"], envelope=_opened(one["envelope"]))
+        Entry(
+            interrupt=one["interrupt"],
+            kind=one["kind"],
+            step=one["step"],
+            place=one["place"],
+            envelope=_opened(one["envelope"]),
+        )
         for one in found
     )
+
+
+def taken_in(stored: CheckpointTuple | None) -> dict[str, int]:
+    """Count the answers that LangGraph has stored with the tasks that ask; by id of the interrupt that they show."""
+    writes = (stored.pending_writes or []) if stored is not None else []
+    counts = {
+        task: len(value) if isinstance(value, list) else 1 for task, channel, value in writes if channel == RESUME
+    }
+    found: dict[str, int] = {}
+    for task, channel, value in writes:
+        if channel == INTERRUPT:
+            for one in cast("Sequence[Interrupt]", value):  # a map shows those of its items too
+                found[one.id] = max(found.get(one.id, 0), counts.get(task, 0))
+    return found
 
 
 async def record(saver: BaseCheckpointSaver[Any], config: RunnableConfig, entries: Sequence[Entry]) -> None:
@@ -80,6 +104,7 @@ async def record(saver: BaseCheckpointSaver[Any], config: RunnableConfig, entrie
             "interrupt": entry.interrupt,
             "kind": entry.kind,
             "step": entry.step,
+            "place": entry.place,
             "envelope": entry.envelope.packed(),
         }
         await saver.aput_writes(config, [(_CHANNEL, packed)], f"{_TASK}{entry.request}")

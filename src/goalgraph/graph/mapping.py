@@ -75,8 +75,7 @@ async def mapped(turn: Turn, step: MapStep, do: Doing) -> tuple[Outcome, ...]:
         )
     )
     work.doing.update(dict.fromkeys(ids, do))
-    done = await asyncio.gather(*(_taken(turn, step_id) for step_id in ids), return_exceptions=True)
-    outcomes = _outcomes(done)
+    outcomes = _outcomes(await _all_taken(turn, ids))
     by_id = {outcome.step: outcome for outcome in outcomes}
     whole = gathered_items(
         step,
@@ -87,6 +86,23 @@ async def mapped(turn: Turn, step: MapStep, do: Doing) -> tuple[Outcome, ...]:
     if board.is_stopped(step.id):
         whole = board.cancelled(step.id)
     return (turn.timed(whole), *outcomes)
+
+
+async def _all_taken(turn: Turn, ids: Sequence[str]) -> list[tuple[Outcome, ...] | GraphInterrupt]:
+    """Take all items; those that wait for a human hold up no others, any other exception ends them all."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_taken_or_asked(turn, step_id)) for step_id in ids]
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+async def _taken_or_asked(turn: Turn, step_id: str) -> tuple[Outcome, ...] | GraphInterrupt:
+    try:
+        return await _taken(turn, step_id)
+    except GraphInterrupt as asked:
+        return asked
 
 
 async def _taken(turn: Turn, step_id: str) -> tuple[Outcome, ...]:
@@ -101,7 +117,7 @@ async def _taken(turn: Turn, step_id: str) -> tuple[Outcome, ...]:
     return outcomes
 
 
-def _outcomes(found: Sequence[tuple[Outcome, ...] | BaseException]) -> list[Outcome]:
+def _outcomes(found: Sequence[tuple[Outcome, ...] | GraphInterrupt]) -> list[Outcome]:
     asked: list[object] = []
     parked = False
     outcomes: list[Outcome] = []
@@ -109,8 +125,6 @@ def _outcomes(found: Sequence[tuple[Outcome, ...] | BaseException]) -> list[Outc
         if isinstance(one, GraphInterrupt):
             parked = True
             asked += one.args[0] if one.args else ()
-        elif isinstance(one, BaseException):
-            raise one
         else:
             outcomes += one
     if parked:

@@ -122,10 +122,9 @@ class Dispatch:
 class Gather:
     """Meets what all steps have come to; `leads_on` decides where the run goes from there."""
 
-    async def __call__(self, state: PlanState, config: RunnableConfig) -> dict[str, Any]:
-        """Keep the answers that specialists' own questions had: those of our steps are in the outcomes."""
-        answers = [entry.decision() for entry in run_of(config).delivered if not entry.is_own]
-        return {"decisions": answers} if answers else {}
+    async def __call__(self, state: PlanState) -> dict[str, Any]:
+        """Change nothing: the outcomes are there already."""
+        return {}
 
 
 def leads_on(state: PlanState) -> Literal["dispatch", "synthesize"]:

@@ -1,9 +1,10 @@
 """Work in a task of its own: how long it may take and be silent, and whatever it raises as a value."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -26,7 +27,7 @@ class Raised:
     error: BaseException
 
 
-async def within(work: Awaitable[T], timeout: float | None, idle_timeout: float | None) -> T | Raised:
+async def within(work: Callable[[], Awaitable[T]], timeout: float | None, idle_timeout: float | None) -> T | Raised:
     """Wait for work; cancel it when its time is over, or when this is cancelled.
 
     It is done in a task of its own. So what is raised here instead of returned happens to the caller, such as his
@@ -49,7 +50,7 @@ async def within(work: Awaitable[T], timeout: float | None, idle_timeout: float 
     watch = _Watch(limit, idle_timeout) if idle_timeout is not None else None
     try:
         async with limit:
-            ended = await asyncio.create_task(_caught(work) if watch is None else watch.heard(_caught(work)))
+            ended = await asyncio.create_task(_caught(work if watch is None else partial(watch.heard, work)))
             if isinstance(ended, Raised) and isinstance(ended.error, asyncio.CancelledError) and limit.expired():
                 raise ended.error
     except TimeoutError as error:
@@ -63,9 +64,9 @@ async def within(work: Awaitable[T], timeout: float | None, idle_timeout: float 
     return ended
 
 
-async def _caught(work: Awaitable[T]) -> T | Raised:
+async def _caught(work: Callable[[], Awaitable[T]]) -> T | Raised:
     try:
-        return await work
+        return await work()
     except BaseException as error:
         return Raised(error)
 
@@ -109,11 +110,11 @@ class _Watch:
         self._pulse = _Pulse(_pulse.get())
         self._timer: asyncio.TimerHandle | None = None
 
-    async def heard(self, work: Awaitable[T]) -> T:
+    async def heard(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do work, in a task of its own, whose signs of life count."""
         _pulse.set(self._pulse)
         self._look()
-        return await work
+        return await work()
 
     def end(self) -> None:
         """Look no more."""

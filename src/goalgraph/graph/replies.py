@@ -7,7 +7,16 @@ from typing import Any, Literal, cast
 
 from pydantic import JsonValue
 
-from goalgraph.graph.answers import Approval, Problem, read_approval, read_edit, read_event, read_input
+from goalgraph.graph.answers import (
+    Approval,
+    Problem,
+    as_mapping,
+    as_sequence,
+    read_approval,
+    read_edit,
+    read_event,
+    read_input,
+)
 from goalgraph.graph.review_answers import edit_arguments
 from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json
 
@@ -75,22 +84,17 @@ def read_reply(request: object, answer: object) -> Reply | Problem:
         request: The value of an interrupt: one of ours, one of LangChain's middleware, or anything.
         answer: What came, in any of the shapes that screens send.
     """
-    about = dict(cast("Mapping[str, Any]", request)) if isinstance(request, Mapping) else dict[str, Any]()
+    about = cast("Mapping[str, Any]", as_mapping(request) or {})
     kind = about.get("kind") if "digest" in about else None
     if kind == "approval":
         return _approval(read_approval(answer))
-    if kind in ("gate", "plan"):
-        edited = read_edit(answer) if kind == "gate" else edit_arguments(answer)
-        if isinstance(edited, Problem):
-            return edited
-        if edited is None:
-            return _approval(read_approval(answer))
-        return _gate_edit(edited, about) if kind == "gate" else _kept("edit", edited)
+    if kind == "gate" or kind == "plan":
+        return _edit(kind, about, answer) or _approval(read_approval(answer))
     if kind == "input" or kind == "event":
         value = read_event(answer) if kind == "event" else read_input(answer, about["schema"])
         return value if isinstance(value, Problem) else Reply(chosen="answer", value=value)
-    if isinstance(actions := about.get("action_requests"), list):
-        return _decisions(cast("list[Any]", actions), about.get("review_configs"), answer)
+    if (actions := as_sequence(about.get("action_requests"))) is not None:
+        return _decisions(cast("Sequence[Mapping[str, Any]]", actions), about.get("review_configs"), answer)
     return _any(answer)
 
 
@@ -98,6 +102,15 @@ def _approval(found: Approval | Problem) -> Reply | Problem:
     if isinstance(found, Problem):
         return found
     return Reply(chosen="approve" if found.approved else "reject", comment=found.comment)
+
+
+def _edit(kind: Literal["gate", "plan"], about: Mapping[str, Any], answer: object) -> Reply | Problem | None:
+    """Read an edit of a step's arguments or of a plan; None where it is none."""
+    if kind == "plan":
+        change = edit_arguments(answer)
+        return change if change is None or isinstance(change, Problem) else _kept("edit", change)
+    edited = read_edit(answer)
+    return edited if edited is None or isinstance(edited, Problem) else _gate_edit(edited, about)
 
 
 def _gate_edit(edited: Mapping[str, JsonValue], about: Mapping[str, Any]) -> Reply | Problem:
@@ -123,18 +136,18 @@ def _of_text(value: JsonValue) -> JsonValue:
         return value
 
 
-def _decisions(actions: Sequence[Any], configs: object, answer: object) -> Reply | Problem:
+def _decisions(actions: Sequence[Mapping[str, Any]], configs: object, answer: object) -> Reply | Problem:
     """Read decisions on the calls of LangChain's own middleware, which takes them in one shape only."""
-    wrapped = cast("Mapping[str, object]", answer) if isinstance(answer, Mapping) else None
-    listed = wrapped["decisions"] if wrapped is not None and set(wrapped) == {"decisions"} else answer
-    if isinstance(listed, (bool, str, Mapping)) and len(actions) == 1:
-        listed = [listed]
-    if not isinstance(listed, (list, tuple)):
+    wrapped = as_mapping(answer) or {}
+    listed = wrapped["decisions"] if set(wrapped) == {"decisions"} else answer
+    given = as_sequence(listed)
+    if given is None and len(actions) == 1:
+        given = [listed]
+    if given is None:
         return Problem(f"{len(actions)} calls are asked about; {_HINT}, found {_shown(answer)}")
-    given = cast("Sequence[object]", listed)
     if len(given) != len(actions):
         return Problem(f"{len(actions)} calls are asked about, {len(given)} are answered; {_HINT}")
-    allowed = {one["action_name"]: one["allowed_decisions"] for one in cast("list[Any]", configs or [])}
+    allowed = {one["action_name"]: one["allowed_decisions"] for one in cast("Sequence[Any]", configs or ())}
     decisions: list[JsonValue] = []
     for action, one in zip(actions, given, strict=True):
         decision = _decision(action, one)
@@ -147,15 +160,16 @@ def _decisions(actions: Sequence[Any], configs: object, answer: object) -> Reply
 
 
 def _decision(action: Mapping[str, Any], answer: object) -> dict[str, Any] | Problem:
-    if isinstance(answer, Mapping) and cast("Mapping[str, object]", answer).get("type") in ("respond", "response"):
-        words = read_event(cast("object", answer))
+    said = as_mapping(answer) or {}
+    if said.get("type") in ("respond", "response"):
+        words = read_event(answer)
         return words if isinstance(words, Problem) else {"type": "respond", "message": words}
     edited = read_edit(answer)
     if isinstance(edited, Problem):
         return edited
     if edited is not None:
-        args = {**(action.get("args") or action.get("arguments") or {}), **edited}
-        return {"type": "edit", "edited_action": {"name": action.get("name"), "args": args}}
+        name = (as_mapping(said.get("edited_action")) or {}).get("name", action.get("name"))
+        return {"type": "edit", "edited_action": {"name": name, "args": dict(edited)}}
     found = read_approval(answer)
     if isinstance(found, Problem):
         return found

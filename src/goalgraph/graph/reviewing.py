@@ -13,9 +13,10 @@ from langgraph.types import Command
 from goalgraph.errors import InvalidPlan
 from goalgraph.graph import events
 from goalgraph.graph.answers import Problem
-from goalgraph.graph.approval import ApprovalPolicy
+from goalgraph.graph.approval import ApprovalPolicy, Gates
 from goalgraph.graph.asking import Taken, taken
 from goalgraph.graph.intake import valid_plan
+from goalgraph.graph.markdown import code
 from goalgraph.graph.requests import plan_request
 from goalgraph.graph.review import described
 from goalgraph.graph.review_answers import Approved, read_plan_edit
@@ -33,6 +34,8 @@ from goalgraph.planner.validation import PlanPolicy
 from goalgraph.specialists.registry import SpecialistRegistry
 
 __all__ = ["Review"]
+
+_MOST_NAMES = 20
 
 _Next = Command[Literal["decompose", "dispatch"]]
 
@@ -85,13 +88,22 @@ class Review:
         shown = review.plan.model_dump(mode="json", exclude_defaults=True)
         return plan_request(
             run=run,
-            description=described(review.plan, estimate, goal=review.goal, cards=self.registry.cards),
+            description=described(review.plan, estimate, goal=review.goal, cards=self.registry.cards)
+            + self._later(review),
             plan=shown,
             estimate=estimate.as_json(),
             assignee=self.approval.assignee,
             problem=problem,
             asked=times,
         )
+
+    def _later(self, review: PlanInReview) -> str:
+        """Name the steps that the policy asks about again."""
+        flat = compile_plan(review.plan, self.registry.cards)
+        gates = Gates.of(self.approval, {step.id: step for step in flat.steps}, self.registry.cards)
+        names = [code(step.id) for step in flat.steps if gates.names(step)]
+        more = [f"{len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
+        return f"\n- **Asked about again before they run:** {', '.join([*names[:_MOST_NAMES], *more])}" if names else ""
 
     def _edited(self, plan: Plan, decision: Decision, state: PlanState) -> Plan | str:
         """Return the plan that an edit gives, checked as any other; or what is wrong with it, in words."""

@@ -78,8 +78,8 @@ class Run:
     work: Work | None = None
     control: RunControl | None = None
     """How whoever called is heard while the run goes on."""
-    delivered: tuple[Entry, ...] = ()
-    """Answers that came with this call."""
+    answers: tuple[Entry, ...] = ()
+    """All answers to what is asked, or was since the last checkpoint."""
     checked: Plan | None = None
     """The caller's plan, which was found valid before the run began."""
     lost: Exception | None = None

@@ -49,6 +49,8 @@ class AnyLoopSaver(BaseCheckpointSaver[Any]):
 
     def __init__(self, inner: BaseCheckpointSaver[Any]) -> None:
         """Wrap a saver; its connection stays the caller's to open and close."""
+        self.store: object = inner
+        """The saver as the caller made it."""
         self._caller = Caller(_strict(inner))
         self._latest = Latest()
         super().__init__(serde=self.inner.serde)

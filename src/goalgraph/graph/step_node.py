@@ -63,8 +63,13 @@ class StepNode:
         run.control = runtime.control
         work = run.work or await run.resumed(config)
         found = await self._done(state["step"], work, run, runtime)
-        update = {"outcomes": {outcome.step: outcome for outcome in found}}
-        return Command(update=update, goto="gather") if work.board.close(state["step"]) else update
+        update: dict[str, Any] = {"outcomes": {outcome.step: outcome for outcome in found}}
+        if not work.board.close(state["step"]):
+            return update
+        # What was answered to specialists' own questions; to those of our steps, it is in the outcomes.
+        if answers := [entry for entry in run.answers if not entry.is_own]:
+            update["decisions"] = [one.decision() for one in sorted(answers, key=lambda entry: entry.envelope.at)]
+        return Command(update=update, goto="gather")
 
     async def _done(self, step_id: str, work: Work, run: Run, runtime: Runtime[Any]) -> tuple[Outcome, ...]:
         """Take a step to its end; the outcome is the first, those of a map's items follow.

@@ -11,7 +11,7 @@ from langgraph.types import Interrupt, StateSnapshot
 from pydantic import JsonValue
 
 from goalgraph.graph.digests import digest_of
-from goalgraph.graph.journal import Entry, entries_of
+from goalgraph.graph.journal import Entry, entries_of, taken_in
 from goalgraph.graph.recorded import recorded_items, recorded_outcomes
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome
@@ -66,6 +66,8 @@ class Thread:
     """Answers to what the current checkpoint asks or has asked, in no particular order."""
     items: Mapping[str, Outcome]
     """Outcomes of items of maps that are not over."""
+    taken_in: Mapping[str, int]
+    """How many answers the asking task has taken in, by id of the interrupt."""
 
     @property
     def is_new(self) -> bool:
@@ -87,9 +89,13 @@ class Thread:
         return tuple(request for request in self.asked() if request.id not in answered)
 
     def undelivered(self) -> tuple[Entry, ...]:
-        """Answers that the run has not taken in."""
+        """Answers that the run has not taken in; given once more, LangGraph would take one for the next question's."""
+        return tuple(one for one in self.answered() if self.taken_in.get(one.interrupt, 0) <= one.place)
+
+    def answered(self) -> tuple[Entry, ...]:
+        """Answers that the run has not gone on from, whether it has taken them in or not."""
         asked = {request.id for request in self.asked()}
-        return tuple(entry for entry in self.entries if entry.is_own and entry.request in asked)
+        return tuple(entry for entry in self.entries if entry.request in asked)
 
     def recorded(self) -> dict[str, Outcome]:
         """Every outcome that is stored, by step, those of items of unfinished maps included."""
@@ -112,8 +118,15 @@ async def read_thread(agent: _HasState, config: RunnableConfig, saver: BaseCheck
     """Read what is stored of a thread."""
     snapshot = await agent.aget_state(config)
     stored = await saver.aget_tuple(snapshot.config) if snapshot.created_at is not None else None
-    thread = str(config.get("configurable", {}).get("thread_id", ""))
-    return Thread(id=thread, saver=saver, snapshot=snapshot, entries=entries_of(stored), items=recorded_items(stored))
+    entries = entries_of(stored)
+    return Thread(
+        id=str(config.get("configurable", {}).get("thread_id", "")),
+        saver=saver,
+        snapshot=snapshot,
+        entries=entries,
+        items=recorded_items(stored),
+        taken_in=taken_in(stored),
+    )
 
 
 def saver_of(agent: _HasState, config: RunnableConfig) -> BaseCheckpointSaver[Any] | None:
@@ -129,8 +142,7 @@ def _request(thread: Thread, task: str, interrupt: Interrupt) -> Request:
     about = dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else dict[str, Any]()
     is_own = "digest" in about and "kind" in about
     digest = str(about["digest"]) if is_own else said_digest(value)
-    # A specialist may ask the same twice, one after the other, and only the answers tell how often it has.
-    times = about["asked"] if is_own else sum(1 for entry in thread.entries if entry.interrupt == interrupt.id)
+    times = about["asked"] if is_own else 0  # LangGraph gives each question of a task an id of its own
     actions: list[Mapping[str, Any]] = about.get("action_requests") or []
     said = "\n\n".join(str(action.get("description") or action.get("name") or "") for action in actions)
     return Request(

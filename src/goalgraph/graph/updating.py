@@ -7,6 +7,7 @@ from langgraph.graph import END
 from langgraph.types import StateUpdate
 
 from goalgraph.graph.thread import Thread
+from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Plan
 
 __all__ = ["kept"]
@@ -52,14 +53,14 @@ def _kept(thread: Thread, update: StateUpdate, checked: Callable[[object], Mappi
         as_node = "decompose" if "review" in following else None
     elif as_node is None and following - {"synthesize"}:
         as_node = "gather"
-    recorded = {**thread.recorded(), **(values.get("outcomes") or {})}
+    recorded: dict[str, Outcome] = {**thread.recorded(), **(values.get("outcomes") or {})}
     if recorded and following:
         plan: object = values.get("plan") or cast("Mapping[str, Any]", thread.snapshot.values).get("plan")
         values["outcomes"] = _of_plan(recorded, plan)
     return StateUpdate(values, as_node, update.task_id)
 
 
-def _of_plan(outcomes: Mapping[str, Any], plan: object) -> dict[str, Any]:
+def _of_plan(outcomes: Mapping[str, Outcome], plan: object) -> dict[str, Outcome]:
     """Leave out what belongs to steps that a new plan does not have."""
     if not isinstance(plan, Plan):
         return dict(outcomes)

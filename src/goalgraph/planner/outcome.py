@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from goalgraph.planner.decision import Decision
 
-__all__ = ["Artifact", "Outcome", "Status", "StepError", "Usage", "text_of"]
+__all__ = ["REFERENCE_FIELDS", "Artifact", "Outcome", "Status", "StepError", "Usage", "text_of"]
 
 Status = Literal["succeeded", "failed", "skipped", "blocked", "cancelled"]
 """``blocked``: a dependency failed. ``skipped``: a condition said so. ``cancelled``: stopped on purpose."""
@@ -82,13 +82,24 @@ class Outcome(_Stored):
     """What people decided in the course of it, in order."""
 
 
+REFERENCE_FIELDS = frozenset(("artifact", "media_type", "characters", "bytes", "preview"))
+"""Of the object that stands for an output too large to be kept here."""
+
+
 def text_of(output: JsonValue) -> str:
-    """Give an output as text: text as it is, the text field of an object that has one, else compact JSON."""
+    """Give an output as text: text as it is, the text field of an object that has one, else compact JSON.
+
+    Of an output that is kept elsewhere its beginning, and where the rest is.
+    """
     if isinstance(output, str):
         return output
     if output is None:
         return ""
     if isinstance(output, dict):
+        if output.keys() == REFERENCE_FIELDS:
+            shown = str(output["preview"])
+            rest = f"the first {len(shown)} of {output['characters']} characters; all of it: {output['artifact']}"
+            return f"{shown}...\n\n({rest})"
         for key in ("markdown", "text", "answer", "summary"):
             if isinstance(found := output.get(key), str) and found:
                 return found

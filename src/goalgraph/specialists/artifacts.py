@@ -12,12 +12,11 @@ from uuid import uuid4
 from pydantic import JsonValue
 
 from goalgraph.errors import DamagedArtifact, MissingArtifact
-from goalgraph.planner.outcome import Artifact
+from goalgraph.planner.outcome import REFERENCE_FIELDS, Artifact
 
 __all__ = ["ArtifactStore", "FolderArtifacts", "as_store", "loaded", "stored"]
 
 _REFERENCE = re.compile(r"sha256:([0-9a-f]{64})")
-_FIELDS = frozenset(("artifact", "media_type", "characters", "bytes", "preview"))
 _PREVIEW = 1_000
 _TEXT, _JSON = "text/plain", "application/json"
 
@@ -140,7 +139,7 @@ def loaded(output: JsonValue, store: ArtifactStore | None) -> JsonValue:
         MissingArtifact: It is not there, or there is no store.
         DamagedArtifact: It is not what was kept.
     """
-    if not (isinstance(output, dict) and output.keys() == _FIELDS):
+    if not (isinstance(output, dict) and output.keys() == REFERENCE_FIELDS):
         return output
     reference, media_type = output["artifact"], output["media_type"]
     if not isinstance(reference, str) or media_type not in (_TEXT, _JSON):

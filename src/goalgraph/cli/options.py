@@ -1,0 +1,71 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "AnswerOption",
+    "ApproveOption",
+    "DataOption",
+    "FailureOption",
+    "Goal",
+    "InputOption",
+    "JsonOption",
+    "LibraryOption",
+    "ModelOption",
+    "MoreFiles",
+    "OwnOption",
+    "RunName",
+]
+
+Goal = Annotated[str | None, typer.Argument(metavar="GOAL", help="What is to be done, in quotes.", show_default=False)]
+MoreFiles = Annotated[list[Path] | None, typer.Argument(metavar="FILE", hidden=True)]
+DataOption = Annotated[
+    list[Path] | None,
+    typer.Option("--data", "-d", metavar="FILE", help="Table, document or folder to work on; may be repeated."),
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(metavar="PROVIDER:NAME", help="Chat model, such as openai:gpt-5-mini; none: rules, offline."),
+]
+OwnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--specialists", metavar="MODULE:NAME", help="Specialists of your own, one or a list; may be repeated."
+    ),
+]
+LibraryOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder of saved plans; GOALGRAPH_PLANS or goalgraph-plans if not given."),
+]
+InputOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        "-i",
+        metavar="NAME=VALUE",
+        help="Input of the plan: NAME=text, NAME:=JSON or NAME=@file; may be repeated.",
+    ),
+]
+AnswerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--answer",
+        metavar="STEP=VALUE",
+        help="Answer for a step that asks: yes or no, text, or STEP:=JSON; used when it asks; may be repeated.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON and nothing else to stdout.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="Folder of the run, or its name in goalgraph-runs.")]
+FailureOption = Annotated[
+    str,
+    typer.Option(metavar="WHAT", help="When a step fails: continue, fail-fast (stop all), or wait-all (run fails)."),
+]
+ApproveOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME", help="Ask before a step, or any step of this specialist or capability; may be repeated."
+    ),
+]

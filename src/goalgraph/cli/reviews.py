@@ -1,0 +1,67 @@
+"""What people have decided of a run, and the plans that a review makes of a plan."""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from langgraph.types import StateSnapshot
+
+from goalgraph.graph.recorded import recorded_outcomes
+from goalgraph.graph.review_answers import Edited, read_plan_edit
+from goalgraph.graph.thread import Request
+from goalgraph.planner.decision import Decision
+from goalgraph.planner.decomposer import PlanRequest
+from goalgraph.planner.documents import read_document
+from goalgraph.planner.plan import Plan
+
+__all__ = ["Prepared", "as_written", "decisions_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Plans with the plan that is there already, and with a new one where that was rejected."""
+
+    plan: Plan
+    make: Callable[[PlanRequest], Awaitable[Plan]]
+
+    async def decompose(self, request: PlanRequest) -> Plan:
+        """See `Decomposer`."""
+        return await self.make(request) if request.rejected else self.plan
+
+
+def as_written(
+    flat: Plan,
+    before: Plan,
+    requests: Iterable[Request],
+    decisions: Iterable[Decision],
+    flattened: Callable[[Plan], Plan],
+) -> Plan:
+    """Find the plan that a run's plan was compiled from; where it is not to be found, the run's is the plan.
+
+    Args:
+        flat: As it runs.
+        before: The plan that was known last.
+        requests: What is asked; a review shows the plan as it is written.
+        decisions: Of the run; an edit holds the plan as it is written.
+        flattened: Compiles a plan.
+    """
+    return next((plan for plan in _candidates(before, requests, decisions) if flattened(plan) == flat), flat)
+
+
+def decisions_of(state: StateSnapshot) -> tuple[Decision, ...]:
+    """Return what people have answered, as far as the run has taken it in."""
+    values = cast("Mapping[str, Any]", state.values)
+    found: list[Decision] = [*(values.get("decisions") or ())]
+    found += [one for outcome in recorded_outcomes(state).values() for one in outcome.decisions]
+    return tuple(one for place, one in enumerate(found) if one not in found[:place])
+
+
+def _candidates(before: Plan, requests: Iterable[Request], decisions: Iterable[Decision]) -> Iterator[Plan]:
+    for request in requests:
+        if request.kind == "plan":
+            yield read_document(cast("Mapping[str, object]", request.arguments["plan"])).plan
+    for decision in decisions:
+        if decision.kind == "plan" and decision.chosen == "edit":
+            found = read_plan_edit(cast("Mapping[str, object]", decision.answer), before)
+            if isinstance(found, Edited):
+                yield found.plan
