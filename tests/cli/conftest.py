@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.cli.screens import Screen
 
 from goalgraph.cli.app import call
 
@@ -168,3 +169,17 @@ def called(
     yield ended
     for name in ("mine", "leaver"):
         sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def screen(workplace: Path, environment: dict[str, str]) -> Iterator[Callable[..., Screen]]:
+    """Start the command on a terminal."""
+    opened: list[Screen] = []
+
+    def started(*arguments: str, columns: int = 100, **extra: str) -> Screen:
+        opened.append(Screen(arguments, workplace, {**environment, **extra}, columns))
+        return opened[-1]
+
+    yield started
+    for one in opened:
+        one.close()

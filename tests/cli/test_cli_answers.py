@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langgraph.types import Interrupt
 
 from goalgraph.cli.questions import matched
-from goalgraph.cli.records import Question
+from goalgraph.cli.records import KeptAnswer
+from goalgraph.graph.requests import approval_request, event_request, gate_request, input_request
+from goalgraph.graph.thread import Request
 
 Called = Callable[[list[str]], tuple[int, str, str]]
 
@@ -72,19 +75,22 @@ def test_a_run_that_waits_says_what_is_asked_of_whom_and_how_to_go_on(called: Ca
     assert (code, err) == (4, "")
     asked = out[out.index("waiting for 6 answers: 1 of 8 steps done\n") :]
     assert (
-        "sign (approval, for anna)\n  Is noted read ✓ right?\n  answer with: --answer sign=yes or --answer sign=no\n"
-        in asked
-    )
+        "sign (approval, for anna)\n  Is noted read ✓ right?\n"
+        "  answer with: goalgraph answer 'a b' sign=yes\n"
+        "  or: goalgraph answer 'a b' sign=no\n"
+        "  or: goalgraph answer 'a b' 'sign=no: WHY'\n"
+    ) in asked
     assert (
-        'many (question)\n  How many?\n  the answer must fit: {"type": "integer"}\n  answer with: --answer many:=JSON\n'
-        in asked
-    )
+        'many (question)\n  How many?\n  the answer must fit: {"type": "integer"}\n'
+        "  answer with: goalgraph answer 'a b' many:=JSON\n"
+    ) in asked
     assert (
-        "news (event)\n  Waits for the event `published`.\n  answer with: --answer news= or --answer news:=JSON\n"
-        in asked
-    )
-    assert "  answer with: --answer 'each[1].look=yes' or --answer 'each[1].look=no'\n" in asked
-    assert asked.endswith("go on with: goalgraph resume 'a b' --answer STEP=...\n")
+        "news (event)\n  Waits for the event `published`.\n"
+        "  answer with: goalgraph answer 'a b' news=\n"
+        "  or: goalgraph answer 'a b' news:=JSON\n"
+    ) in asked
+    assert "  answer with: goalgraph answer 'a b' 'each[1].look=yes'\n" in asked
+    assert asked.endswith("\nanswer on a terminal with: goalgraph answer 'a b'\n")
     again = called(["resume", "a b"])
     assert again[0] == 4
     assert again[1].endswith(asked)
@@ -148,8 +154,9 @@ def test_a_no_fails_the_step_and_what_depends_on_it_does_not_run(waiting: Callab
     ("step", "said"),
     [
         ("sing", "did you mean 'sign'?"),
-        ("read", "steps that ask: "),
+        ("told", "steps that ask: "),
         ("each", "steps that ask: "),
+        ("plan", "steps that ask: "),
         ("each[0]", "did you mean 'each[0].look'?"),
         ("each[x].look", "did you mean 'each[0].look'?"),
     ],
@@ -168,7 +175,7 @@ def test_an_answer_for_a_step_that_never_asks_is_refused_before_anything_runs(
 
 def test_an_answer_without_a_question_is_kept_until_the_end_and_then_told(waiting: Callable[..., Any]) -> None:
     code, document, err = waiting("--answer", "each[7].look=yes", "--answer", "who=Ann")
-    assert (code, document["answers"], err) == (4, {"each[7].look": "yes"}, "")
+    assert (code, document["answers"], err) == (4, {"each[7].look": {"answer": "yes", "by": None}}, "")
     code, document, err = waiting(*_answers(**{step: value for step, value in _ALL.items() if step != "who"}))
     assert (code, document["answers"]) == (0, {})
     assert err == "goalgraph: note: the answer for 'each[7].look' was not used, because the step did not ask\n"
@@ -193,18 +200,120 @@ def test_a_deadline_that_passed_while_nobody_ran_it_counts(called: Called, workp
     assert "step 'sign' failed: no answer by " in out
 
 
-def test_a_specialist_that_asks_by_itself_is_answered_by_the_question_s_id(called: Called, workplace: Path) -> None:
+_ASKERS = """
+
+@specialist
+async def asker(task, context):
+    from langgraph.types import interrupt
+    return interrupt({'which': ['a', 'b']})
+
+
+@specialist
+async def caller(task, context):
+    from langgraph.types import interrupt
+    calls = [{'name': 'wipe', 'args': {'disk': 1}}, {'name': 'mail', 'args': {'to': 'ann'}}]
+    allowed = [{'action_name': one, 'allowed_decisions': ['approve', 'edit', 'reject']} for one in ('wipe', 'mail')]
+    decisions = interrupt({'action_requests': calls[: task.input['calls']], 'review_configs': allowed})
+    return str(decisions)
+
+
+@specialist
+def curious(task, context):
+    return f"{context.ask('How many?', {'type': 'integer'})} {context.ask('Of what?')}"
+
+
+everybody += [asker, caller, curious]
+"""
+
+
+@pytest.fixture
+def askers(called: Called, workplace: Path) -> Callable[..., tuple[int, Any]]:
+    """Begin a run of steps of specialists that ask, or answer what it asks; gives exit code and JSON document."""
     with (workplace / "mine.py").open("a") as file:
-        file.write(
-            "\n@specialist\nasync def asker(task, context):\n    from langgraph.types import interrupt\n"
-            "    return interrupt({'which': ['a', 'b']})\n\neverybody.append(asker)\n"
-        )
-    (workplace / "plan.yaml").write_text("steps:\n  - {id: pick, agent: asker}\n")
-    code, out, _ = called(["run", "--plan", "plan.yaml", "--out", "here", *_OWN, "pick one", "--json"])
-    (question,) = json.loads(out)["questions"]
-    assert (code, question["kind"], question["prompt"]) == (4, "other", '{"which": ["a", "b"]}')
-    code, out, _ = called(["resume", "here", "--json", "--answer", f"{question['id']}=b"])
-    assert (code, json.loads(out)["answer"]) == (0, "b")
+        file.write(_ASKERS)
+
+    def goes_on(*answers: str, steps: str = "") -> tuple[int, Any]:
+        if steps:
+            (workplace / "plan.yaml").write_text(f"steps: [{steps}]")
+            code, out, _ = called(["run", "--plan", "plan.yaml", "--out", "here", *_OWN, "do it", "--json"])
+        else:
+            code, out, _ = called(["answer", "here", "--json", *answers])
+        return code, json.loads(out)
+
+    return goes_on
+
+
+@pytest.mark.parametrize("by", ["id", "step"])
+def test_a_specialist_that_asks_by_itself_is_answered_by_the_question_s_id_or_its_own_name(
+    askers: Callable[..., tuple[int, Any]], by: str
+) -> None:
+    code, document = askers(steps="{id: pick, agent: asker}")
+    (question,) = document["questions"]
+    assert (code, question["kind"], question["step"]) == (4, "specialist", "asker")
+    assert question["prompt"] == '{"which": ["a", "b"]}'
+    code, document = askers(f"{question[by]}=b")
+    assert (code, document["answer"]) == (0, "b")
+
+
+def test_two_questions_of_one_name_are_answered_by_id_and_not_by_chance(
+    askers: Callable[..., tuple[int, Any]],
+) -> None:
+    code, document = askers(steps="{id: one, agent: asker}, {id: two, agent: asker}")
+    ids = [one["id"] for one in document["questions"]]
+    assert (code, len(set(ids))) == (4, 2)
+    for question in document["questions"]:
+        assert question["answer_with"][0] == f"goalgraph answer here {question['id']}=TEXT"
+    code, document = askers("asker=a")
+    assert (code, len(document["questions"])) == (4, 2)
+    assert {one["problem"] for one in document["questions"]} == {
+        "2 questions are called 'asker'; answer each by its id"
+    }
+    code, document = askers(f"{ids[0]}=a")
+    assert (code, [one["id"] for one in document["questions"]]) == (4, [ids[1]])
+    code, document = askers("asker=b")
+    assert (code, sorted(one["answer"] for one in document["decisions"])) == (0, ["a", "b"])
+
+
+def test_calls_that_a_specialist_asks_about_are_shown_and_decided_on(
+    called: Called, askers: Callable[..., tuple[int, Any]]
+) -> None:
+    code, document = askers(steps="{id: act, agent: caller, input: {calls: 1}}")
+    (question,) = document["questions"]
+    assert (code, question["arguments"]) == (4, [{"name": "wipe", "args": {"disk": 1}}])
+    assert question["answer_with"][0] == "goalgraph answer here caller=yes"
+    assert '"disk": 1' in called(["answer", "here"])[1]
+    code, document = askers("caller=no: not that disk")
+    assert (code, document["answer"]) == (
+        0,
+        "{'decisions': [{'type': 'reject', 'message': 'not that disk'}]}",
+    )
+
+
+def test_several_calls_need_a_decision_each(askers: Callable[..., tuple[int, Any]]) -> None:
+    askers(steps="{id: act, agent: caller, input: {calls: 2}}")
+    code, document = askers("caller=yes")
+    assert code == 4
+    assert "2 calls are asked about" in document["questions"][0]["problem"]
+    code, document = askers('caller:=[{"type": "approve"}, {"type": "reject"}]')
+    assert (code, document["answer"]) == (0, "{'decisions': [{'type': 'approve'}, {'type': 'reject'}]}")
+
+
+def test_what_a_specialist_asks_with_its_step_is_answered_by_the_step_one_after_the_other(
+    askers: Callable[..., tuple[int, Any]],
+) -> None:
+    code, document = askers(steps="{id: count, agent: curious}")
+    (question,) = document["questions"]
+    assert (code, question["step"], question["prompt"]) == (4, "count", "How many?")
+    code, document = askers("count=three")
+    assert (code, document["questions"][0]["problem"]) == (
+        4,
+        "the answer does not fit: 'three' is not of type 'integer'",
+    )
+    code, document = askers("count:=3", "--by", "ann")
+    assert (code, document["questions"][0]["prompt"]) == (4, "Of what?")
+    code, document = askers("count=apples")
+    assert (code, document["answer"]) == (0, "3 apples")
+    assert [(one["answer"], one["by"]) for one in document["decisions"]] == [(3, "ann"), ("apples", None)]
 
 
 def test_without_the_extra_a_run_takes_the_answers_it_is_given_and_cannot_go_on_later(
@@ -226,29 +335,68 @@ def test_without_the_extra_a_run_takes_the_answers_it_is_given_and_cannot_go_on_
     assert waits.stdout.endswith("going on with a run needs pip install 'goalgraph[sqlite]' before it starts\n")
 
 
+def _request(kind: str) -> Request:
+    value: Any = {
+        "approval": approval_request(run="r", step="s", prompt="?"),
+        "gate": gate_request(run="r", step="s", specialists=("a",), arguments={"instruction": "go", "input": {"n": 1}}),
+        "event": event_request(run="r", step="s", event="e"),
+        "input": input_request(run="r", step="s", prompt="?", schema={"type": "string"}),
+        "specialist": {"?": 1},
+    }[kind]
+    return Request(
+        id="id",
+        kind=kind,
+        step="s",
+        prompt="?",
+        arguments=value["action_requests"][0]["args"] if "action_requests" in value else {},
+        schema=value.get("schema") or {},
+        assignee=None,
+        deadline=None,
+        problem=None,
+        escalated=False,
+        digest="",
+        interrupt=Interrupt(value=value, id="i"),
+    )
+
+
 @pytest.mark.parametrize(
-    ("kind", "answer", "resumed"),
+    ("kind", "answer", "said"),
     [
         ("approval", "Yes", True),
         ("approval", " no ", False),
+        ("approval", "No: too late ", {"type": "reject", "message": "too late"}),
         ("approval", True, True),
+        ("gate", "approve", True),
+        ("gate", {"type": "edit", "args": {"input": {"n": 2}}}, {"type": "edit", "args": {"input": {"n": 2}}}),
         ("event", "", None),
         ("event", "text", "text"),
         ("input", "", ""),
-        ("other", [1], [1]),
+        ("input", "yes", "yes"),
+        ("specialist", "yes", "yes"),
+        ("specialist", [1], [1]),
     ],
 )
-def test_answers_are_read_as_their_questions_ask(kind: Any, answer: Any, resumed: Any) -> None:
-    question = Question(id="q", step="s", kind=kind, prompt="?")
-    replies = matched([question], {"s": answer, "t": 1})
-    assert replies.resume == {"q": resumed}
+def test_answers_are_read_as_their_questions_ask(kind: str, answer: Any, said: Any) -> None:
+    replies = matched([_request(kind)], {"s": KeptAnswer(answer=answer, by="ann"), "t": KeptAnswer(answer=1)})
+    assert [(key, one.answer, one.by) for key, one in replies.resume.items()] == [("id", said, "ann")]
     assert (replies.used, replies.questions) == (frozenset({"s"}), ())
 
 
 @pytest.mark.parametrize(
-    ("kind", "answer"), [("approval", "y"), ("approval", ""), ("approval", None), ("approval", 1), ("input", None)]
+    ("kind", "answer"),
+    [
+        ("approval", "y"),
+        ("approval", ""),
+        ("approval", None),
+        ("approval", 1),
+        ("approval", "no:"),
+        ("approval", "yes: do it"),
+        ("gate", {"type": "edit", "args": {"disk": 1}}),
+        ("input", None),
+        ("specialist", None),
+    ],
 )
-def test_what_is_no_answer_is_not_sent(kind: Any, answer: Any) -> None:
-    replies = matched([Question(id="q", step="s", kind=kind, prompt="?")], {"s": answer})
+def test_what_is_no_answer_is_not_sent(kind: str, answer: Any) -> None:
+    replies = matched([_request(kind)], {"s": KeptAnswer(answer=answer)})
     assert replies.resume == {}
     assert [bool(one.problem) for one in replies.questions] == [True]

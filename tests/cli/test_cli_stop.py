@@ -29,13 +29,21 @@ def _record(folder: Path) -> "dict[str, Any]":
     return record
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("numbers", "code"), [(["SIGINT"], 130), (["SIGTERM", "SIGTERM"], 143), (["SIGTERM", "SIGINT"], 143)]
+)
 def test_a_stopped_run_keeps_what_is_done_and_goes_on_from_there(
-    start: Start, goalgraph: Command, workplace: Path, number: signal.Signals, code: int
+    start: Start, goalgraph: Command, workplace: Path, numbers: list[str], code: int
 ) -> None:
     with start("run", "--plan", "two.yaml", *_OWN, "--out", "here", "--max-concurrency", "3") as process:
         _until(workplace / "waiting-second", process)
-        process.send_signal(number)
+        for number in numbers[:-1]:
+            process.send_signal(signal.Signals[number])
+            assert process.stderr is not None
+            assert (
+                process.stderr.readline() == "stopping once the steps at work are done; another signal stops at once\n"
+            )
+        process.send_signal(signal.Signals[numbers[-1]])
         out, err = process.communicate(timeout=30)
     assert process.returncode == code
     assert err == "stopped; 1 of 3 steps done; go on with: goalgraph resume here\n"
@@ -53,6 +61,43 @@ def test_a_stopped_run_keeps_what_is_done_and_goes_on_from_there(
     assert json.loads(ended.stdout)["status"] == "complete"
     assert (workplace / "tally.txt").read_text().split() == ["first", "second", "third"]
     assert (workplace / "here" / "report.md").read_text("utf-8").startswith("## do first\n")
+
+
+def test_the_first_sigterm_lets_steps_at_work_end_and_begins_nothing_new(
+    start: Start, goalgraph: Command, workplace: Path
+) -> None:
+    with start("run", "--plan", "two.yaml", *_OWN, "--out", "here") as process:
+        _until(workplace / "waiting-second", process)
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=1)
+        (workplace / "go").touch()
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert err == (
+        "stopping once the steps at work are done; another signal stops at once\n"
+        "stopped; 2 of 3 steps done; go on with: goalgraph resume here\n"
+    )
+    assert "succeeded second" in out
+    assert "started third" not in out
+    assert _record(workplace / "here")["status"] == "interrupted"
+    assert goalgraph("resume", "here").returncode == 0
+    assert (workplace / "tally.txt").read_text().split() == ["first", "second", "third"]
+
+
+def test_a_run_whose_last_step_ends_while_it_drains_is_complete(
+    start: Start, goalgraph: Command, workplace: Path
+) -> None:
+    (workplace / "last.yaml").write_text("steps:\n  - {id: only, agent: waiter}\n")
+    with start("run", "wait", "--plan", "last.yaml", *_OWN, "--out", "here") as process:
+        _until(workplace / "waiting-only", process)
+        process.send_signal(signal.SIGTERM)
+        (workplace / "go").touch()
+        process.communicate(timeout=30)
+    assert process.returncode in (0, 143)
+    ended = goalgraph("resume", "here", "--json")
+    assert (ended.returncode, json.loads(ended.stdout)["status"]) == (0, "complete")
+    assert (workplace / "tally.txt").read_text().split() == ["only"]
 
 
 def test_a_killed_run_goes_on_without_doing_steps_again(start: Start, goalgraph: Command, workplace: Path) -> None:
@@ -131,7 +176,7 @@ def test_checkpoints_that_cannot_be_read_are_named(start: Start, goalgraph: Comm
     (workplace / "here" / "checkpoints.sqlite").write_bytes(b"nothing that SQLite knows" * 100)
     ended = goalgraph("resume", "here")
     assert ended.returncode == 2
-    assert ended.stderr.startswith("goalgraph: error: 'here/checkpoints.sqlite' cannot be read: ")
+    assert ended.stderr.startswith("goalgraph: error: 'here/checkpoints.sqlite' cannot be used: ")
     assert ended.stderr.count("\n") == 1
 
 

@@ -1,106 +1,31 @@
-"""The real command on a real terminal (a pty)."""
+"""What the real command shows on a real terminal, and how it begins and stops there."""
 
-import fcntl
 import json
-import os
-import pty
 import re
-import select
-import struct
-import subprocess
-import sys
-import termios
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.cli.screens import Screen
 
 _OWN = ("--specialists", "mine:everybody")
-_ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[a-zA-Z]|\][^\x1b\x07]*(\x1b\\|\x07))")
+_CHOICE = "[a]pprove, [e]dit, [r]eject, [s]kip for now: "
 
 
-class Screen:
-    """A command that runs on a pty of its own."""
-
-    def __init__(self, arguments: tuple[str, ...], folder: Path, environment: dict[str, str], columns: int) -> None:
-        self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "goalgraph.cli", *arguments],
-            cwd=folder,
-            env=environment,
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        )
-        os.close(slave)
-        self.raw = ""
-
-    @property
-    def text(self) -> str:
-        """All that was written, without escape sequences."""
-        return _ESCAPES.sub("", self.raw).replace("\r\n", "\n")
-
-    def type(self, keys: str) -> None:
-        os.write(self._master, keys.encode())
-
-    def until(self, wanted: str, seconds: float = 30) -> None:
-        """Read until something appears."""
-        end = time.monotonic() + seconds
-        while wanted not in self.text:
-            assert time.monotonic() < end, self.text
-            if not self._read():
-                assert wanted in self.text, self.text
-                return
-
-    def ended(self) -> int:
-        """Read to the end and return the exit code."""
-        while self._read():
-            pass
-        return self.process.wait(timeout=30)
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        os.close(self._master)
-
-    def _read(self) -> bool:
-        if not select.select([self._master], [], [], 0.2)[0]:
-            return True
-        try:
-            found = os.read(self._master, 65536)
-        except OSError:
-            return False
-        self.raw += found.decode("utf-8", "replace")
-        return bool(found)
-
-
-@pytest.fixture
-def screen(workplace: Path, environment: dict[str, str]) -> Iterator[Callable[..., Screen]]:
-    """Start the command on a terminal."""
-    opened: list[Screen] = []
-
-    def started(*arguments: str, columns: int = 100, **extra: str) -> Screen:
-        opened.append(Screen(arguments, workplace, {**environment, **extra}, columns))
-        return opened[-1]
-
-    yield started
-    for one in opened:
-        one.close()
-
-
-@pytest.mark.parametrize("answer", ["\r", "y\r", "what?\rYES\r"], ids=["enter", "y", "first nonsense"])
+@pytest.mark.parametrize("answer", ["a\r", "y\r", "\rwhat?\rYES\r"], ids=["a", "y", "first nonsense"])
 def test_a_terminal_shows_the_tree_asks_and_draws_the_answer(
     screen: Callable[..., Screen], workplace: Path, answer: str
 ) -> None:
     (workplace / "go").touch()
     shown = screen("run", "--plan", "two.yaml", *_OWN, "--out", "here")
-    shown.until("Run it? [Y/n] ")
+    shown.until(_CHOICE)
     assert "├── layer 1\n│   └── first  noter\n" in shown.text
-    assert not (workplace / "here" / "run.json").exists()
+    assert (
+        "\n3 steps in 3 layers, the longest way is first > second > third\nwork for noter (2), waiter (1)\n"
+        in shown.text
+    )
+    assert shown.text.count("layer 1") == 1
+    assert "waiting" not in shown.text
     shown.type(answer)
     assert shown.ended() == 0
     assert re.search(r"✓ second waiter +\d+\.\d s", shown.text)
@@ -109,24 +34,38 @@ def test_a_terminal_shows_the_tree_asks_and_draws_the_answer(
     assert "complete: 3 of 3 steps succeeded\nfiles in here:\n  report.md\n" in shown.text
 
 
-@pytest.mark.parametrize("answer", ["n\r", "\x04"], ids=["n", "end of input"])
-def test_no_runs_nothing_and_leaves_nothing(screen: Callable[..., Screen], workplace: Path, answer: str) -> None:
-    shown = screen("run", "--plan", "one.yaml", *_OWN, "--out", "deep/here")
-    shown.until("Run it? [Y/n] ")
-    shown.type(answer)
-    assert shown.ended() == 0
-    assert shown.text.endswith("not run\n")
-    assert not (workplace / "deep").exists()
+def test_a_plan_that_is_rejected_is_not_run(screen: Callable[..., Screen], workplace: Path) -> None:
+    shown = screen("run", "--plan", "one.yaml", *_OWN, "--out", "here")
+    shown.answer(_CHOICE, "n\r")
+    shown.answer("Why? (may be empty) ", "too short\r")
+    assert shown.ended() == 4
+    assert "halted: 0 of 1 steps succeeded\n  - the plan was rejected: too short\n" in shown.text
     assert not (workplace / "tally.txt").exists()
 
 
-def test_ctrl_c_at_the_question_runs_nothing(screen: Callable[..., Screen], workplace: Path) -> None:
+@pytest.mark.parametrize("answer", ["s\r", "\x04"], ids=["s", "end of input"])
+def test_a_plan_that_is_skipped_waits_for_its_answer(
+    screen: Callable[..., Screen], workplace: Path, answer: str
+) -> None:
+    shown = screen("run", "--plan", "one.yaml", *_OWN, "--out", "deep/here")
+    shown.answer(_CHOICE, answer)
+    assert shown.ended() == 4
+    assert "  answer with: goalgraph answer deep/here plan=yes\n" in shown.text
+    assert not (workplace / "tally.txt").exists()
+    later = screen("resume", "deep/here")
+    later.answer(_CHOICE, "a\r")
+    assert later.ended() == 0
+    assert (workplace / "tally.txt").read_text().split() == ["only"]
+
+
+def test_ctrl_c_at_the_question_runs_nothing_and_keeps_the_plan(screen: Callable[..., Screen], workplace: Path) -> None:
     shown = screen("run", "--plan", "one.yaml", *_OWN, "--out", "here")
-    shown.until("Run it? [Y/n] ")
-    shown.type("\x03")
+    shown.answer(_CHOICE, "\x03")
     assert shown.ended() == 130
     assert "Traceback" not in shown.text
-    assert not (workplace / "here").exists()
+    assert shown.text.endswith("\nstopped; 0 of 1 steps done; answer on a terminal with: goalgraph answer here\n")
+    assert not (workplace / "tally.txt").exists()
+    assert screen("answer", "here", "plan=yes").ended() == 0
 
 
 def test_ctrl_c_stops_a_live_run_and_resume_draws_what_was_done_before(
@@ -134,7 +73,7 @@ def test_ctrl_c_stops_a_live_run_and_resume_draws_what_was_done_before(
 ) -> None:
     shown = screen("run", "--plan", "two.yaml", *_OWN, "--out", "here", "--yes")
     shown.until("waiting for go")
-    assert "Run it?" not in shown.text
+    assert "[a]pprove" not in shown.text
     shown.type("\x03")
     assert shown.ended() == 130
     assert "stopped; 1 of 3 steps done; go on with: goalgraph resume here\n" in shown.text
@@ -174,5 +113,5 @@ def test_words_of_a_specialist_cannot_steer_the_terminal(screen: Callable[..., S
 def test_json_on_a_terminal_still_ends_with_the_document(screen: Callable[..., Screen]) -> None:
     shown = screen("run", "--plan", "one.yaml", *_OWN, "--json")
     assert shown.ended() == 0
-    assert "Run it?" not in shown.text
+    assert "[a]pprove" not in shown.text
     assert json.loads(shown.text[shown.text.index("\n{\n") :])["answer"] == "noted only ✓"

@@ -6,7 +6,8 @@ from typing import cast
 import pytest
 from rich.console import Console
 
-from goalgraph.cli.progress import StepLine, Track, as_event, plain_line, shown, table
+from goalgraph.cli.display import plain_line, shown, table
+from goalgraph.cli.progress import StepLine, Track, as_event
 from goalgraph.graph.events import Event, RequestMade, StepFinished, StepProgress, StepStarted
 from goalgraph.planner.outcome import Outcome, Status
 

@@ -14,7 +14,10 @@ from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMet
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-__all__ = ["Bomb", "MinedAsyncSaver", "MinedConnection", "MinedSaver", "mined_connection"]
+__all__ = ["Bomb", "MinedAsyncSaver", "MinedConnection", "MinedSaver", "UNFLUSHED", "mined_connection"]
+
+UNFLUSHED = "PRAGMA synchronous=OFF"
+"""What a killed process has written stays written; only a machine that fails would lose it, and waiting is slow."""
 
 
 @dataclass(slots=True)
@@ -110,5 +113,6 @@ class _MinedCursor(sqlite3.Cursor):
 def mined_connection(database: Path, bomb: Bomb) -> MinedConnection:
     """Connect to a SQLite file."""
     connection = sqlite3.connect(database, check_same_thread=False, factory=MinedConnection)
+    connection.execute(UNFLUSHED)
     connection.bomb = bomb
     return connection

@@ -5,6 +5,7 @@ import random
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from tests.faults.bombs import UNFLUSHED
 from tests.faults.checker import History
 from tests.faults.crew import agent_for
 from tests.faults.ledger import Ledger
@@ -19,13 +21,32 @@ from tests.faults.life import expected_of, live
 from tests.faults.plans import Case, rules_of
 from tests.faults.witness import Witness
 
-__all__ = ["CutSaver", "Opened", "disturbed", "sqlite_savers"]
+__all__ = ["CutSaver", "Moment", "Opened", "disturbed", "sqlite_savers"]
 
 Opened = Callable[[random.Random], AbstractAsyncContextManager[BaseCheckpointSaver[Any]]]
 """Opens the run's database as a new process would."""
 
 _SECONDS = 40.0
 """In which a run that nobody disturbs any more must have ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a process is stopped."""
+
+    lines: int
+    """After so many lines of its ledger."""
+    pause: float = 0.0
+    """And so many seconds."""
+
+    @staticmethod
+    def several(chance: random.Random) -> "tuple[Moment, ...]":
+        """Make some up."""
+        lines = [0, 1, 2, 5, 10, 20, 30]
+        return tuple(
+            Moment(chance.choice(lines), chance.random() * chance.choice([0.0, 0.002, 0.01]))
+            for _ in range(chance.randint(1, 5))
+        )
 
 
 class CutSaver(SqliteSaver):
@@ -59,9 +80,11 @@ def sqlite_savers(database: Path) -> Opened:
         kind = chance.choice([SqliteSaver, SqliteSaver, CutSaver, AsyncSqliteSaver])
         if kind is AsyncSqliteSaver:
             async with AsyncSqliteSaver.from_conn_string(str(database)) as saver:
+                await saver.conn.execute(UNFLUSHED)
                 yield saver
         else:
             connection = sqlite3.connect(database, check_same_thread=False)
+            connection.execute(UNFLUSHED)
             try:
                 yield kind(connection)
             finally:
@@ -70,7 +93,9 @@ def sqlite_savers(database: Path) -> Opened:
     return opened
 
 
-async def disturbed(case: Case, folder: Path, opened: Opened, chance: random.Random, *, times: int) -> History:
+async def disturbed(
+    case: Case, folder: Path, opened: Opened, chance: random.Random, moments: Sequence[Moment], *, gated: bool = True
+) -> History:
     """Run a plan that is stopped several times at moments of chance, until it has ended.
 
     Args:
@@ -78,17 +103,18 @@ async def disturbed(case: Case, folder: Path, opened: Opened, chance: random.Ran
         folder: For its notes.
         opened: Opens its database.
         chance: Of the moments and the answers.
-        times: How often it is stopped.
+        moments: When it is stopped.
+        gated: Whether its policy is heeded.
     """
     witness = Witness(folder)
-    for left in range(times, -1, -1):
+    for moment in (*moments, None):
         ledger = witness.open_ledger()
         try:
             async with opened(chance) as saver:
-                agent = agent_for(case, saver, ledger)
+                agent = agent_for(case, saver, ledger, gated=gated)
                 life = asyncio.create_task(live(agent, case, ledger, witness, chance))
-                if left:
-                    await _stopped(life, saver, ledger, chance)
+                if moment is not None:
+                    await _stopped(life, saver, ledger, moment)
                 else:
                     await _undisturbed(life)
                 await agent.aget_state({"configurable": {"thread_id": "another"}})  # what was on its way has arrived
@@ -100,13 +126,12 @@ async def disturbed(case: Case, folder: Path, opened: Opened, chance: random.Ran
 
 
 async def _stopped(
-    life: "asyncio.Task[None]", saver: BaseCheckpointSaver[Any], ledger: Ledger, chance: random.Random
+    life: "asyncio.Task[None]", saver: BaseCheckpointSaver[Any], ledger: Ledger, moment: Moment
 ) -> None:
     """Stop it soon, in one way or another."""
-    lines, pause = chance.choice([0, 1, 2, 5, 10, 20, 30]), chance.random() * chance.choice([0.0, 0.002, 0.01])
-    while ledger.written < lines and not life.done():
+    while ledger.written < moment.lines and not life.done():
         await asyncio.sleep(0.001)
-    await asyncio.sleep(pause)
+    await asyncio.sleep(moment.pause)
     if isinstance(saver, CutSaver):
         saver.cut = True
         with suppress(sqlite3.OperationalError):

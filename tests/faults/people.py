@@ -3,7 +3,7 @@
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from tests.faults.checker import token
 from tests.faults.ledger import Line
@@ -11,7 +11,7 @@ from tests.faults.plans import Case
 
 from goalgraph import Request
 
-__all__ = ["Question", "question_of", "times_answered"]
+__all__ = ["Question", "question_of", "times_answered", "verdict"]
 
 _OFFSETS = {"gate": 0, "plan": 0, "approval": 100, "input": 100, "event": 100, "specialist": 200}
 """What keeps the numbers of a step's questions apart that are of different kinds."""
@@ -36,7 +36,7 @@ class Question:
             return token("yes", self.step, self.number, time)
         if self.request.kind not in ("approval", "gate"):
             return token("say", self.step, self.number, time)
-        return token("no" if _chance(case, self.step, "fate").random() < 0.15 else "yes", self.step, self.number, time)
+        return token(verdict(case, self.step), self.step, self.number, time)
 
     def answer(self, case: Case, words: str) -> object:
         """Say that, in one of the shapes that screens send."""
@@ -57,6 +57,11 @@ def question_of(request: Request) -> Question:
     value: Mapping[str, Any] = request.interrupt.value
     number: int = value["asked"] if request.kind != "specialist" else value["number"]
     return Question(request=request, step=value["step"] or "-", number=_OFFSETS[request.kind] + number)
+
+
+def verdict(case: Case, step: str) -> Literal["yes", "no"]:
+    """What is said where a step asks for a yes or a no."""
+    return "no" if _chance(case, step, "fate").random() < 0.15 else "yes"
 
 
 def times_answered(lines: tuple[Line, ...], question: Question) -> int:

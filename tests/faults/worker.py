@@ -18,6 +18,7 @@ from typing import Any
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from tests.faults.bombs import UNFLUSHED
 from tests.faults.crew import agent_for
 from tests.faults.life import live
 from tests.faults.plans import Case, make_case
@@ -51,9 +52,11 @@ async def opened(database: str, chance: random.Random) -> AsyncIterator[BaseChec
                 yield saver
     elif is_async:
         async with AsyncSqliteSaver.from_conn_string(database) as saver:
+            await saver.conn.execute(UNFLUSHED)
             yield saver
     else:
         connection = sqlite3.connect(database, check_same_thread=False)
+        connection.execute(UNFLUSHED)
         try:
             yield SqliteSaver(connection)
         finally:

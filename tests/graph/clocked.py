@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
 from tests.checkpointers import opened
 
@@ -110,7 +111,7 @@ def in_a_process_of_its_own(kind: str, folder: str, database: str, hours: float,
 
 def main() -> None:
     """Obey orders until there are no more."""
-    create_plan_agent(None, [lambda text: text])  # all that is imported when it is needed is imported here, once
+    agent_of(InMemorySaver(), Path(), is_killed=False)  # what is imported late is imported here, once
     for order in sys.stdin:
         sys.stdout.write(json.dumps(in_a_process_of_its_own(*json.loads(order))) + "\n")
         sys.stdout.flush()

@@ -1,6 +1,7 @@
 """A run that is cancelled, whatever its steps are doing, leaves no task and no thread behind."""
 
 import asyncio
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -184,7 +185,12 @@ def test_nothing_is_left_of_a_sync_stream_that_is_closed(scene: str) -> None:
 
 
 def interrupted_by(action: Callable[[], object], agent: PlanAgent, given: Any) -> None:
-    timer = threading.Thread(target=lambda: (begun.wait(10), time.sleep(0.05), action()))
+    def act() -> None:
+        begun.wait(10)
+        time.sleep(0.05)
+        action()
+
+    timer = threading.Thread(target=act)
     timer.start()
     try:
         agent.invoke(given, CONFIG)
@@ -194,8 +200,6 @@ def interrupted_by(action: Callable[[], object], agent: PlanAgent, given: Any) -
 
 @pytest.mark.parametrize("scene", ["at work", "between attempts", "holding a question"])
 def test_ctrl_c_in_a_sync_call_ends_what_it_began(scene: str) -> None:
-    import signal
-
     agent, given = agent_for(scene)
     threads = own_threads()
     with pytest.raises(KeyboardInterrupt):
@@ -241,8 +245,7 @@ async def test_a_run_that_is_cancelled_goes_on_where_it_was() -> None:
 
     async def again() -> None:
         async for part in agent.astream(None, CONFIG, stream_mode="custom"):
-            if part["type"] == "step_started":
-                started.append(part["step"])
+            started.extend([part["step"]] if part["type"] == "step_started" else [])
 
     run = asyncio.create_task(again())
     await until_begun()

@@ -23,7 +23,7 @@ from tests.graph.kinds import (
     worker,
 )
 
-from goalgraph import StepContext, StepTask, specialist
+from goalgraph import Limits, StepContext, StepTask, specialist
 from goalgraph.testing import ScriptedChatModel
 
 
@@ -71,7 +71,7 @@ async def test_a_time_limit_cancels_what_is_not_done_and_the_answer_says_why() -
         **dict.fromkeys(("slow", "b", "w", "g", "m", "m[0]", "m[1]"), "cancelled"),
     }
     assert result["status"] == "degraded"
-    assert "step 'slow' cancelled: the plan's time limit of 0.2 s is over" in result["degraded"]
+    assert "step 'slow' cancelled: the time limit of 0.2 s is over" in result["degraded"]
     assert sorted(ledger.of("cancel")) == ["m[0]", "slow"]
 
 
@@ -91,7 +91,7 @@ async def test_a_time_limit_counts_from_the_start_in_whatever_process(sqlite: Sq
     result = await ran(agent_of(worker(again), checkpointer=sqlite), None)
     assert statuses(result) == {"a": "succeeded", "slow": "cancelled", "b": "cancelled", "ask": "cancelled"}
     assert again.started == [], "past its time nothing begins"
-    assert "the plan's time limit of 0.3 s is over" in str(result["degraded"])
+    assert "the time limit of 0.3 s is over" in str(result["degraded"])
 
 
 async def test_an_answer_that_comes_after_the_time_limit_finds_the_plan_over(sqlite: SqliteSaver) -> None:
@@ -337,3 +337,18 @@ async def test_nobody_is_asked_for_a_branch_that_is_not_taken(taken: bool) -> No
     )
     result = await ran(agent, plan)
     assert len(asked(result)) == (1 if taken else 0)
+
+
+async def test_a_caller_s_limit_of_time_cancels_what_is_not_done(sqlite: SqliteSaver) -> None:
+    ledger = Ledger()
+    limits = Limits(max_seconds=0.4)
+    agent = agent_of(worker(ledger, seconds={"a": 0, "b": 30}), checkpointer=sqlite, limits=limits)
+    result = await ran(agent, goal(agent_step("a"), agent_step("b"), agent_step("c", "b")))
+    assert statuses(result) == {"a": "succeeded", "b": "cancelled", "c": "cancelled"}
+    assert result["outcomes"]["b"].error.message == "the time limit of 0.4 s is over"
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
+def test_a_limit_of_time_is_seconds_above_0(seconds: float) -> None:
+    with pytest.raises(ValueError, match="max_seconds"):
+        Limits(max_seconds=seconds)

@@ -11,6 +11,7 @@ from tests.checkpointers import KINDS, opened
 from tests.postgres import Server
 
 from goalgraph import PlanAgent, StepContext, StepTask, create_plan_agent, specialist
+from goalgraph.graph.recorded import recorded_outcomes
 
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
 COUNT = 9
@@ -45,11 +46,7 @@ async def test_a_run_whose_server_is_restarted_loses_nothing_recorded(
     after: list[str] = []
     async with opened(kind, tmp_path, lambda: postgres) as saver:
         agent = agent_of(saver, after, None)
-        recorded = {
-            outcome.step
-            for task in (await agent.aget_state(CONFIG)).tasks
-            for outcome in ((task.result or {}).get("outcomes") or {}).values()
-        }
+        recorded = set(recorded_outcomes(await agent.aget_state(CONFIG)))
         assert recorded == {f"s{i}" for i in range(5)}
         done = await agent.ainvoke(None, CONFIG)
     assert after == [f"s{i}" for i in range(5, COUNT)]

@@ -21,6 +21,7 @@ from goalgraph import (
     specialist,
 )
 from goalgraph.specialists.builtin.assistant import Assistant
+from goalgraph.specialists.builtin.prompting import write_or
 
 URL = "http://model.test/v1"
 QUICK = Retry(max_attempts=3, initial_seconds=0)
@@ -74,6 +75,13 @@ def test_a_model_is_as_it_was_after_a_step_with_retries(server: respx.MockRouter
     asked = route.call_count
     outcome_of(as_chat_model(model))
     assert (asked, route.call_count - asked) == (3, 5)
+
+
+async def test_a_text_that_rules_stand_in_for_keeps_the_retries_of_its_model(server: respx.MockRouter) -> None:
+    route = busy_route(server)
+    task, context = StepTask(step="a", instruction="write"), StepContext(goal="g", retried=True)
+    text, degraded = await write_or("by rules", "assistant", chat_model(), task, context)
+    assert (text, len(degraded), route.call_count) == ("by rules", 1, 5)
 
 
 @pytest.mark.parametrize("status", [401, 404])

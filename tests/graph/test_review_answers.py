@@ -126,6 +126,7 @@ _NOTHING: list[object] = [
     {"type": "edit", "args": {"action": "plan", "args": {}}},
     {"type": "edit", "args": "approve"},
     {"type": "edit", "edited_action": {"name": "plan", "args": {"goal": "x", "plan": OTHER}}},
+    {"type": "edit", "args": {"goal": "", "plan": OTHER}},
     {"plan": OTHER, "approve": True},
     {"plan": None},
     {"plan": ""},

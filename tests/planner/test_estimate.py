@@ -48,6 +48,11 @@ def test_ends_of_groups_are_no_work_of_their_own() -> None:
     assert found.steps == 4
     assert found.layers == (("g.a", "g.c"), ("g.b",), ("g",), ("after",))
     assert found.critical_path == ("g.a", "g.b", "after")
+    inner: Data = {"id": "h", "type": "parallel", "branches": [agent("a")]}
+    found = estimate(
+        {"id": "g", "type": "parallel", "branches": [inner]}, agent("b"), agent("c", "b"), agent("d", "c", "g")
+    )
+    assert found.critical_path == ("b", "c", "d")
 
 
 def test_everything_that_waits_for_people_is_named_however_deep() -> None:

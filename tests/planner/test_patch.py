@@ -217,7 +217,7 @@ def test_a_step_that_another_needs_cannot_be_dropped_alone(user: Data) -> None:
     plan = plan_of(agent("gone"), user, agent("end"))
     found = problems(plan, patch_of(drop=["gone"]))
     assert [(one.code, one.step) for one in found] == [("still_needed", "gone")]
-    assert "user" in found[0].message
+    assert found[0].message == "it is still needed by: user"
     assert apply_patch(plan, patch_of(drop=["gone", "user"])) == plan_of(agent("end"))
 
 
@@ -241,6 +241,8 @@ def test_an_approval_that_a_guardrail_asks_for_is_no_user_of_what_is_dropped() -
     guarded = {"guardrails": [{"type": "approval", "require_for": ["writer"]}]}
     plan = plan_of(agent("a"), agent("b"), coordinator=guarded)
     assert apply_patch(plan, patch_of(drop=["a"])) == plan_of(agent("b"), coordinator=guarded)
+    (found,) = problems(plan_of(agent("a"), agent("b", "a"), coordinator=guarded), patch_of(drop=["a"]))
+    assert found.message == "it is still needed by: b"
 
 
 def test_a_qualified_id_of_two_steps_is_not_guessed() -> None:

@@ -72,7 +72,9 @@ rewire:
 
 def test_a_patch_is_read_from_yaml_and_json() -> None:
     assert parse_patch(YAML) == PATCH
-    assert parse_patch("\ufeff" + PATCH.model_dump_json()) == PATCH
+    assert parse_patch(PATCH.model_dump_json()) == PATCH
+    escaped = '\ufeff{"drop": ["a"], "add": {"b": {"task": "\\ud83d\\ude00"}}}'  # which YAML has not
+    assert parse_patch(escaped) == PlanPatch(drop=("a",), add=(AgentStep(id="b", task="\U0001f600"),))
 
 
 @pytest.mark.parametrize("data", [{}, "{}", {"add": []}, {"rewire": {}}])

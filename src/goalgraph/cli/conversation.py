@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from goalgraph.cli.crew import Crew
 from goalgraph.cli.dialogs import Dialog, Skipped
-from goalgraph.cli.endings import UnusablePlan
+from goalgraph.cli.endings import Stopped, UnusablePlan
 from goalgraph.cli.execution import Ended, Execution
 from goalgraph.cli.planning import show_proposal
 from goalgraph.cli.signals import run_stoppable, stoppable
@@ -43,14 +43,18 @@ def converse(execution: Execution, crew: Crew, terminal: Terminal, by: str | Non
         asked = [request for request in execution.requests if request.id not in skipped]
         if ended.record.over or not terminal.asks or execution.draining or not asked:
             return ended
-        with stoppable():
-            for number, request in enumerate(asked, 1):
-                try:
-                    answer = dialog.ask(request, f"{number} of {len(asked)}")
-                except Skipped:
-                    skipped.add(request.id)
-                else:
-                    execution.keep(request, answer, by)
+        try:
+            with stoppable():
+                for number, request in enumerate(asked, 1):
+                    try:
+                        answer = dialog.ask(request, f"{number} of {len(asked)}")
+                    except Skipped:
+                        skipped.add(request.id)
+                    else:
+                        execution.keep(request, answer, by)
+        except Stopped:
+            terminal.line()
+            raise
         if skipped.issuperset(request.id for request in asked):
             return ended
 

@@ -140,7 +140,8 @@ class Dialog:
         answer: JsonValue = {"type": "edit", "args": arguments}
         if isinstance(found := reply_to(request, question, answer), Problem):
             raise BadInput(found.message)
-        self._show(body_lines(question.model_copy(update={"arguments": arguments})))
+        merged = {**cast("dict[str, JsonValue]", question.arguments), **cast("dict[str, JsonValue]", arguments)}
+        self._show(body_lines(question.model_copy(update={"arguments": merged})))
         return answer
 
     def _decisions(self, request: Request) -> JsonValue:

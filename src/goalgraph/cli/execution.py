@@ -1,6 +1,5 @@
 """One run of an agent for the command line: begun or gone on with, followed, and recorded whatever happens."""
 
-import sqlite3
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +14,6 @@ from pydantic import JsonValue
 
 from goalgraph.cli.crew import Crew
 from goalgraph.cli.display import displayed
-from goalgraph.cli.endings import BadInput
 from goalgraph.cli.folders import RunFolder
 from goalgraph.cli.progress import Track, as_event
 from goalgraph.cli.questions import approval_of, matched
@@ -87,6 +85,7 @@ class Execution:
             ),
             approval=approval_of(record.options),
             checkpointer=saver,
+            artifacts=folder.artifacts,
         )
 
     def drain(self) -> None:
@@ -113,16 +112,11 @@ class Execution:
         """Do the run, or what is left of it, as far as it comes with the answers in its record.
 
         Raises:
-            BadInput: The checkpoints cannot be read.
+            CorruptRun: The checkpoints cannot be used.
             RunBroken: It ended before its answer.
             GraphDrained: It was told to begin nothing new.
         """
-        try:
-            state = await self._agent.aget_state(self._config)
-        except sqlite3.DatabaseError as error:
-            raise BadInput(
-                f"{str(self._folder.checkpoints)!r} cannot be read: {error}", hint="run the goal again"
-            ) from error
+        state = await self._agent.aget_state(self._config)
         self._take_plan(state.values)
         track = Track.of(self._crew.doers(self._flat), recorded_outcomes(state))
         try:

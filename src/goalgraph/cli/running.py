@@ -22,7 +22,7 @@ from goalgraph.cli.records import KeptAnswer, RunOptions, RunRecord, step_record
 from goalgraph.cli.results import show_ended, show_stopped, way_on
 from goalgraph.cli.sources import checked_plan, library_at, read_file, read_given
 from goalgraph.cli.terminal import Terminal
-from goalgraph.errors import MissingExtra
+from goalgraph.errors import CorruptRun, MissingExtra
 from goalgraph.planner.outcome import Usage
 from goalgraph.planner.plan import Plan
 
@@ -194,6 +194,12 @@ def _carried_out(
             ended = converse(execution, crew, terminal, by)
     except Stopped as stopped:
         return show_stopped(folder, stopped, terminal)
+    except CorruptRun as error:
+        found = str(error).removesuffix(f"; {error.hint}")
+        raise BadInput(
+            f"{str(folder.checkpoints)!r} cannot be used: {found}",
+            hint="restore it from a backup, or run the goal again",
+        ) from error
     except (BadInput, RunBroken):
         raise
     except Exception as error:

@@ -102,6 +102,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
             if saver is not None and "thread_id" in known and not known.get("checkpoint_ns"):  # else the other graph's
                 await stack.enter_async_context(driving(getattr(saver, "store", saver), str(known["thread_id"])))
                 given, run.answers = await admit(await read_thread(self, config, saver), given)
+            stack.callback(run.end)
             stream = await stack.enter_async_context(aclosing(graph.astream(given, run.into(config), **kwargs)))
             try:
                 async for part in stream:
@@ -207,6 +208,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
             min(given, default=None),
             fail_fast=fail_fast,
             max_items=self.limits.max_items,
+            max_seconds=self.limits.max_seconds,
             approval=self.approval,
         )
         return run, config

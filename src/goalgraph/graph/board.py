@@ -239,8 +239,12 @@ class Board:
         """Note that a step's task ends with an outcome; True for the last one of the superstep."""
         self._open.discard(step_id)
         if not self._open:
-            self._watch.dismiss()
+            self.dismiss()
         return not self._open
+
+    def dismiss(self) -> None:
+        """Stop all clocks: the run is over, in whatever way."""
+        self._watch.dismiss()
 
     def stop_at(self, seconds: float, reason: str) -> None:
         """Stop everything after a time."""
@@ -392,6 +396,6 @@ class Board:
                 self._start(free)
             self._pump()
         if self._activity.idle and (self._activity.held or not self._activity.asleep):
-            self._watch.dismiss()
+            self.dismiss()
             for step_id in list(self._waiters):
                 self._tell(step_id, "park")

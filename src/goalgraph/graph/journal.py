@@ -80,9 +80,8 @@ def entries_of(stored: CheckpointTuple | None) -> tuple[Entry, ...]:
 def taken_in(stored: CheckpointTuple | None) -> dict[str, int]:
     """Count the answers that LangGraph has stored with the tasks that ask; by id of the interrupt that they show."""
     writes = (stored.pending_writes or []) if stored is not None else []
-    counts = {
-        task: len(value) if isinstance(value, list) else 1 for task, channel, value in writes if channel == RESUME
-    }
+    resumed = [(task, cast("object", value)) for task, channel, value in writes if channel == RESUME]
+    counts = {task: len(cast("list[object]", value)) for task, value in resumed if isinstance(value, list)}
     found: dict[str, int] = {}
     for task, channel, value in writes:
         if channel == INTERRUPT:

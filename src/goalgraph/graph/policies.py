@@ -54,10 +54,15 @@ class Limits:
     max_items: int = 1_000
     """A map over more items than this fails."""
 
+    max_seconds: float | None = None
+    """What is not done this long after the plan was made is cancelled; time in which nobody ran it counts."""
+
     def __post_init__(self) -> None:
         for name in ("max_steps", "max_items"):
             if (found := getattr(self, name)) < 1:
                 raise ValueError(f"Limits.{name} must be at least 1, found {found!r}")
+        if self.max_seconds is not None and not 0 < self.max_seconds < float("inf"):
+            raise ValueError(f"Limits.max_seconds must be seconds above 0, found {self.max_seconds!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

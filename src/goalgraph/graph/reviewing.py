@@ -25,6 +25,7 @@ from goalgraph.graph.run_clock import RunClock
 from goalgraph.graph.state import PlanState
 from goalgraph.planner.compilation import compile_plan
 from goalgraph.planner.decision import Decision
+from goalgraph.planner.documents import plan_data
 from goalgraph.planner.estimate import Estimate, estimate_plan
 from goalgraph.planner.library import PlanLibrary
 from goalgraph.planner.patch import digest_of
@@ -85,7 +86,7 @@ class Review:
     def _request(
         self, review: PlanInReview, estimate: Estimate, problem: str | None, times: int, run: str
     ) -> dict[str, Any]:
-        shown = review.plan.model_dump(mode="json", exclude_defaults=True)
+        shown = plan_data(review.plan)
         return plan_request(
             run=run,
             description=described(review.plan, estimate, goal=review.goal, cards=self.registry.cards)

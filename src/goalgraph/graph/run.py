@@ -73,6 +73,7 @@ class Run:
     max_concurrency: int | None
     fail_fast: bool = False
     max_items: int = 1_000
+    max_seconds: float | None = None
     approval: ApprovalPolicy | None = None
     id: str = field(default_factory=lambda: f"run-{uuid4().hex[:12]}")
     work: Work | None = None
@@ -89,6 +90,11 @@ class Run:
     def is_draining(self) -> bool:
         """Whether the process is about to end: what is at work goes on, and nothing new begins."""
         return self.control is not None and self.control.drain_requested
+
+    def end(self) -> None:
+        """Leave nothing behind in the event loop."""
+        if self.work is not None:
+            self.work.board.dismiss()
 
     def into(self, config: RunnableConfig) -> RunnableConfig:
         """Return the config with this run in it, for `run_of`."""
@@ -116,7 +122,7 @@ class Run:
             outcomes,
             {step_id: chain[0] for step_id, chain in chains.items()},
             Slots(total, each, index.priority),
-            stoppable=self.fail_fast or bool(plan.coordinator.guardrails),
+            stoppable=self.fail_fast or self.max_seconds is not None or bool(plan.coordinator.guardrails),
             now=clock,
             is_draining=self.is_draining,
         )
@@ -124,9 +130,10 @@ class Run:
         budgets = [one.max_cost_usd for one in plan.coordinator.guardrails if isinstance(one, BudgetGuardrail)]
         spent = [outcome.usage for outcome in outcomes.values()]
         limits = [one.max_seconds for one in plan.coordinator.guardrails if isinstance(one, TimeoutGuardrail)]
+        limits += [self.max_seconds] if self.max_seconds is not None else []
         if limits:
             left = min(limits) - (clock() - began).total_seconds()
-            board.stop_at(left, f"the plan's time limit of {min(limits):g} s is over")
+            board.stop_at(left, f"the time limit of {min(limits):g} s is over")
         self.work = Work(
             board=board,
             chains=chains,

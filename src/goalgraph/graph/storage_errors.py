@@ -5,6 +5,8 @@ import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from time import monotonic
+from traceback import walk_tb
+from types import FrameType
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import get_checkpoint_id
@@ -68,9 +70,14 @@ def reading(config: RunnableConfig) -> Generator[None]:
 
 def _is_damage(error: Exception) -> bool:
     # SQLite's own words for damage are errors of this very class; locks, full disks and closed connections are not.
-    # A plain ValueError is no word for damage either: a closed connection, or a key that decrypts nothing, raises it.
     if type(error) is sqlite3.DatabaseError:
         return True
     if isinstance(error, NotImplementedError):
         return str(error).startswith("Unknown serialization type")
-    return type(error) is not ValueError and isinstance(error, _UNREADABLE)
+    if type(error) is ValueError:  # what msgpack raises, and what a connection that is closed does too
+        return any(_is_of_serializer(frame) for frame, _ in walk_tb(error.__traceback__))
+    return isinstance(error, _UNREADABLE)
+
+
+def _is_of_serializer(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith("langgraph.checkpoint.serde.")

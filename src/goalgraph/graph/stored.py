@@ -9,10 +9,11 @@ from datetime import datetime
 from functools import cache
 from typing import Any, cast, get_type_hints
 
+from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.checkpoint.serde.types import INTERRUPT, TASKS
 from langgraph.types import Interrupt, Overwrite, Send, StateSnapshot
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, InstanceOf, TypeAdapter, ValidationError
 
 from goalgraph.errors import CorruptRun
 from goalgraph.graph.state import PlanState
@@ -114,7 +115,8 @@ class _Place:
         if form is None:
             return
         try:
-            form.validate_python(value, strict=True)
+            if form.validate_python(value, strict=True) != value:
+                raise self.corrupt("it holds plain data where objects are stored", shown or channel)
             for model in _models(value):
                 _check_again(model)
         except (ValueError, TypeError, RecursionError) as error:
@@ -158,7 +160,8 @@ class _Place:
 @cache
 def _forms() -> Mapping[str, TypeAdapter[Any]]:
     """Form of every channel."""
-    return {channel: TypeAdapter(form) for channel, form in get_type_hints(PlanState).items()}
+    forms = {channel: TypeAdapter[Any](form) for channel, form in get_type_hints(PlanState).items()}
+    return {**forms, "messages": TypeAdapter[Any](list[InstanceOf[BaseMessage]])}  # which validate in ways of their own
 
 
 def _models(value: object) -> Iterator[BaseModel]:
@@ -181,7 +184,7 @@ def _check_again(model: BaseModel) -> None:
         ValueError: It was built without validation, and is not valid.
     """
     if type(model).model_validate(model.model_dump(warnings=False)) != model:
-        raise ValueError(f"a {type(model).__name__} that is not what its own fields make")
+        raise ValueError(f"{type(model).__name__}: it is not what its own fields make")
 
 
 def _is_outcome_like(value: object) -> bool:

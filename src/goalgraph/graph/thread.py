@@ -13,6 +13,8 @@ from pydantic import JsonValue
 from goalgraph.graph.digests import digest_of
 from goalgraph.graph.journal import Entry, entries_of, taken_in
 from goalgraph.graph.recorded import recorded_items, recorded_outcomes
+from goalgraph.graph.storage_errors import reading
+from goalgraph.graph.stored import check_stored
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome
 from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json
@@ -115,9 +117,15 @@ class Thread:
 
 
 async def read_thread(agent: _HasState, config: RunnableConfig, saver: BaseCheckpointSaver[Any]) -> Thread:
-    """Read what is stored of a thread."""
-    snapshot = await agent.aget_state(config)
-    stored = await saver.aget_tuple(snapshot.config) if snapshot.created_at is not None else None
+    """Read what is stored of a thread.
+
+    Raises:
+        CorruptRun: It cannot be read, or is not what this version stores.
+    """
+    with reading(config):
+        snapshot = await agent.aget_state(config)
+        stored = await saver.aget_tuple(snapshot.config) if snapshot.created_at is not None else None
+    check_stored(snapshot, stored)
     entries = entries_of(stored)
     return Thread(
         id=str(config.get("configurable", {}).get("thread_id", "")),

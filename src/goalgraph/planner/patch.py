@@ -67,8 +67,7 @@ def apply_patch(plan: Plan, patch: PlanPatch) -> Plan:
     work = _Work(_by_id(plan.steps))
     ways = work.ways(plan, patch)
     steps = work.changed(plan.steps, work.tree(patch, ways))
-    new = tuple(step for step in patch.add if step.id not in work.refused)
-    found = plan.model_copy(update={"steps": (*steps, *new)})
+    found = plan.model_copy(update={"steps": (*steps, *patch.add)})
     if patch.drop:
         dropped = frozenset(one for one in patch.drop if one in ways)
         work.problems += still_needed(found, dropped)

@@ -8,7 +8,7 @@ from goalgraph.planner import dag
 from goalgraph.planner.checks.suggestions import listed
 from goalgraph.planner.compilation import Compiled, compiled
 from goalgraph.planner.expressions import references
-from goalgraph.planner.plan import Coordinator, Plan, Step
+from goalgraph.planner.plan import Plan, Step
 from goalgraph.planner.templates import ExpressionError
 
 __all__ = ["placed", "still_needed"]
@@ -48,7 +48,7 @@ def still_needed(plan: Plan, dropped: Collection[str]) -> Iterator[PlanProblem]:
         plan: Without them.
         dropped: Their qualified ids.
     """
-    flat = _flat(plan)
+    flat = compiled(plan)
     there = {step.id for step in flat.plan.steps}
     users: dict[str, dict[str, None]] = {}
     for user, needed in (*_named(flat), ("the plan's output", _of_output(flat.plan))):
@@ -64,11 +64,6 @@ def still_needed(plan: Plan, dropped: Collection[str]) -> Iterator[PlanProblem]:
             message=f"it is still needed by: {listed(names)}",
             hint="rewire or replace what needs it, or drop that too",
         )
-
-
-def _flat(plan: Plan) -> Compiled:
-    """Flatten a plan without the approvals of its guardrails, which nobody wrote."""
-    return compiled(plan.model_copy(update={"coordinator": Coordinator()}))
 
 
 def _named(flat: Compiled) -> Iterator[tuple[str, frozenset[str]]]:
@@ -93,7 +88,7 @@ def _of_output(plan: Plan) -> frozenset[str]:
 
 def _waiting(plan: Plan, new: Collection[str]) -> dict[str, set[str]]:
     """For each new step the steps of the plan that wait for it, or inside of which one does."""
-    steps = _flat(plan).plan.steps
+    steps = compiled(plan).plan.steps
     own = {step.id for step in plan.steps}
     found: dict[str, set[str]] = {one: set() for one in new}
     for user, needed in dag.with_branches(steps, {step.id: _needs(step) for step in steps}).items():
