@@ -8,7 +8,7 @@ from typing import Any, cast
 from langchain_core.runnables import RunnableConfig
 from pydantic import JsonValue
 from tests.faults.checker import End, History, Recorded, Rules, Stretch, said
-from tests.faults.ledger import Ledger, read_ledger
+from tests.faults.ledger import Ledger, Line, read_ledger
 
 from goalgraph import PlanAgent
 from goalgraph.graph.thread import read_thread, saver_of
@@ -46,9 +46,13 @@ class Witness:
     def open_ledger(self) -> Ledger:
         return Ledger(self._ledger)
 
+    def read(self) -> tuple[Line, ...]:
+        """Read the ledger."""
+        return read_ledger(self._ledger)
+
     def lines(self) -> int:
-        """How many lines the ledger has."""
-        return len(read_ledger(self._ledger))
+        """How many lines it has."""
+        return len(self.read())
 
     def note(self, recorded: Recorded, *, killed: bool) -> None:
         """Note what is stored at the end of a stretch, all at once."""

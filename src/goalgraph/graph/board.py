@@ -164,8 +164,7 @@ class Board:
             self._verdicts[step_id] = "park"
         else:
             self._record(outcome)
-        self._pump()
-        self._settle()
+        self._go_on()
 
     def multiply(
         self,
@@ -197,8 +196,7 @@ class Board:
         if outcome.step not in self.outcomes and outcome.step in self.index.steps:
             self._end_unbegun(outcome)
             self._watch.take_in(outcome)
-            self._pump()
-            self._settle()
+            self._go_on()
 
     def stop(self, reason: str, among: Iterable[str] | None = None) -> None:
         """Cancel steps that are not done: those running, and those waiting.

@@ -18,6 +18,7 @@ from goalgraph.graph import events
 from goalgraph.graph.gathering import gathered_items
 from goalgraph.graph.gating import gated
 from goalgraph.graph.run import Doing, run_of
+from goalgraph.graph.stored import check_outcomes
 from goalgraph.graph.turn import Turn
 from goalgraph.planner.compilation import items_of
 from goalgraph.planner.outcome import Outcome
@@ -105,10 +106,17 @@ async def _taken_or_asked(turn: Turn, step_id: str) -> tuple[Outcome, ...] | Gra
         return asked
 
 
+async def _called(turn: Turn, step_id: str) -> tuple[Outcome, ...]:
+    found: object = await _call(step_id)
+    if step_id in turn.board.outcomes:  # done here and now
+        return cast("tuple[Outcome, ...]", found)
+    return check_outcomes(found, step_id, thread=str(turn.config.get("configurable", {}).get("thread_id")))
+
+
 async def _taken(turn: Turn, step_id: str) -> tuple[Outcome, ...]:
     """Call for a step of an item; what was recorded before comes back without being done."""
     known = turn.board.kept.get(step_id)
-    outcomes = (known,) if known is not None else cast("tuple[Outcome, ...]", tuple(await _call(step_id)))
+    outcomes = (known,) if known is not None else await _called(turn, step_id)
     for outcome in outcomes:
         if outcome.step not in turn.board.outcomes:  # recorded by a process that is gone
             turn.board.adopt(outcome)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import JsonValue
 
 from goalgraph.graph.digests import digest_of
+from goalgraph.graph.markdown import code
 
 __all__ = ["Kind", "approval_request", "event_request", "gate_request", "input_request", "plan_request"]
 
@@ -71,8 +72,8 @@ def gate_request(
         escalated: Whether nobody answered the first time.
         asked: How often the step has asked before.
     """
-    by = f" by {', then '.join(map(_code, specialists))}" if specialists else ""
-    prompt = f"May step {_code(step)} run{by}?"
+    by = f" by {', then '.join(map(code, specialists))}" if specialists else ""
+    prompt = f"May step {code(step)} run{by}?"
     about = _about("gate", run, step, prompt, assignee, deadline, problem, escalated, asked)
     about["specialists"] = list(specialists)
     shown = "\n\n".join(_fenced(name, value) for name, value in arguments.items() if value)
@@ -126,7 +127,7 @@ def event_request(
         problem: Why the last answer was refused.
         asked: How often the step has asked before.
     """
-    prompt = f"Waits for the event {_code(event)}."
+    prompt = f"Waits for the event {code(event)}."
     about = _about("event", run, step, prompt, None, deadline, problem, False, asked)
     about["event"] = event
     return _request(about, {"event": event}, ("respond",))
@@ -203,17 +204,12 @@ def _described(about: Mapping[str, Any], shown: str) -> str:
         f"**The last answer could not be used:** {about['problem']}" if about["problem"] else "",
         "**Nobody answered in time, so it is asked once more.**" if about["escalated"] else "",
     ]
-    source = [f"Step {_code(about['step'])} of run {_code(about['run'])}" if about["step"] else f"Run {about['run']}"]
+    source = [f"Step {code(about['step'])} of run {code(about['run'])}" if about["step"] else f"Run {code(about['run'])}"]
     if about["assignee"]:
-        source.append(f"for {_code(about['assignee'])}")
+        source.append(f"for {code(about['assignee'])}")
     if about["deadline"]:
         source.append(f"until {about['deadline']}")
     return "\n\n".join(filter(None, (*first, about["prompt"], shown, f"{', '.join(source)}.")))
-
-
-def _code(text: str) -> str:
-    """Show a name as it is, whatever marks are in it."""
-    return f"`{' '.join(text.replace('`', '’').split())}`"
 
 
 def _fenced(name: str, value: JsonValue) -> str:

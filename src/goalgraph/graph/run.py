@@ -21,6 +21,7 @@ from goalgraph.graph.journal import Entry
 from goalgraph.graph.recorded import recorded_outcomes
 from goalgraph.graph.run_clock import RunClock
 from goalgraph.graph.slots import Slots
+from goalgraph.graph.stored import check_stored
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import BudgetGuardrail, Plan, Step, TimeoutGuardrail
@@ -161,6 +162,7 @@ class Run:
         for key in ("checkpoint_id", "checkpoint_map"):
             configurable.pop(key, None)
         snapshot = await self.agent.aget_state({"configurable": {**configurable, "checkpoint_ns": namespace}})
+        check_stored(snapshot, None)
         values = cast("dict[str, object]", snapshot.values)
         return self.begin(
             cast("Plan", values["plan"]),

@@ -6,7 +6,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from time import monotonic
 from traceback import walk_tb
-from types import FrameType
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import get_checkpoint_id
@@ -74,10 +73,10 @@ def _is_damage(error: Exception) -> bool:
         return True
     if isinstance(error, NotImplementedError):
         return str(error).startswith("Unknown serialization type")
-    if type(error) is ValueError:  # what msgpack raises, and what a connection that is closed does too
-        return any(_is_of_serializer(frame) for frame, _ in walk_tb(error.__traceback__))
-    return isinstance(error, _UNREADABLE)
+    return isinstance(error, _UNREADABLE) and not _is_of_closed_connection(error)
 
 
-def _is_of_serializer(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__")).startswith("langgraph.checkpoint.serde.")
+def _is_of_closed_connection(error: Exception) -> bool:
+    """Whether an error comes from the async SQLite driver, which says by a plain ValueError that it is closed."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return bool(frames) and str(frames[-1].f_globals.get("__name__")).startswith("aiosqlite")

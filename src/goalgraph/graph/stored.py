@@ -57,7 +57,8 @@ def check_stored(snapshot: StateSnapshot, stored: CheckpointTuple | None) -> Non
 
     Args:
         snapshot: Its state.
-        stored: The checkpoint of it, with what is written but not yet part of the state.
+        stored: The checkpoint of it, with all that is written but not yet part of the state. Without it, of that only
+            the results of tasks that are over are looked at.
 
     Raises:
         CorruptRun: Something is not what this version stores.
@@ -67,6 +68,9 @@ def check_stored(snapshot: StateSnapshot, stored: CheckpointTuple | None) -> Non
     for channel, value in values.items():
         place.check(channel, value)
     if stored is None:
+        for task in snapshot.tasks:
+            for channel, value in cast("Mapping[str, object]", task.result or {}).items():
+                place.check_write(channel, value)
         return
     plan = values.get("plan")
     steps = {step.id for step in plan.steps} if isinstance(plan, Plan) else set[str]()
@@ -201,7 +205,7 @@ def _said(error: Exception) -> str:
     problems = error.errors(include_input=False, include_url=False, include_context=False)
     shown = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" if one["loc"] else one["msg"] for one in problems[:3]]
     rest = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
-    return f"{error.title}: {'; '.join(shown)}"[:300] + rest
+    return "; ".join(shown)[:300] + rest
 
 
 def _named(value: object) -> str:

@@ -142,7 +142,9 @@ def _prompts(request: PlanRequest, name: str) -> tuple[str, str]:
 
 
 def _as_draft(plan: Plan) -> str:
-    text = json.dumps(plan.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False)
+    from goalgraph.planner.documents import plan_data  # here, so that YAML is loaded only by those who use it
+
+    text = json.dumps(plan_data(plan), ensure_ascii=False)
     return text if len(text) <= _MAX_DRAFT_CHARACTERS else f"{text[:_MAX_DRAFT_CHARACTERS]}..."
 
 

@@ -1,0 +1,472 @@
+"""Whatever is done with a run, in whatever order, it is where a plain model of it says, and keeps every promise."""
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.types import Command, interrupt
+from tests.faults.bombs import UNFLUSHED
+from tests.faults.checker import Rules, token, told, violations
+from tests.faults.ledger import Line
+from tests.faults.life import CONFIG
+from tests.faults.people import Question, question_of
+from tests.faults.witness import Witness, end_of, recorded_now
+
+from goalgraph import ApprovalPolicy, PlanAgent, StepContext, StepTask, aanswer, apending, create_plan_agent, specialist
+from goalgraph.errors import (
+    AlreadyAnswered,
+    AnswerRefused,
+    ForeignRequest,
+    InvalidAnswer,
+    RunPaused,
+    StaleRequest,
+    UnknownRequest,
+)
+
+T = TypeVar("T")
+Kind = Literal["work", "gated", "approval", "input", "raw"]
+Verdict = Literal["yes", "no", "say"]
+KINDS: tuple[Kind, ...] = ("work", "work", "gated", "approval", "input", "raw")
+FORMS: Mapping[Kind, Mapping[str, Any]] = {
+    "work": {"agent": "worker"},
+    "gated": {"agent": "careful"},
+    "approval": {"type": "human_approval", "prompt": "May it?"},
+    "input": {"type": "human_input", "prompt": "What?", "schema": {"type": "string"}},
+    "raw": {"agent": "asker"},
+}
+NO_ANSWERS = (None, "", {}, "yes please", 1, [], [True, True])
+EXAMPLES = max(15, int(os.environ.get("GOALGRAPH_FAULTS", "0")) // 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    kind: Kind
+    needs: tuple[str, ...]
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> dict[str, Step]:
+    steps: dict[str, Step] = {}
+    for number in range(draw(st.integers(2, 7))):
+        needs = draw(st.sets(st.sampled_from(sorted(steps)), max_size=2)) if steps else set[str]()
+        steps[f"s{number}"] = Step(draw(st.sampled_from(KINDS)), tuple(sorted(needs)))
+    return steps
+
+
+class Model:
+    """What a run should be like: each step's end, and what people have said."""
+
+    def __init__(self, steps: Mapping[str, Step]) -> None:
+        self.steps = steps
+        self.status: dict[str, str] = {}
+        self.said: dict[str, Verdict] = {}
+
+    def working(self) -> set[str]:
+        """Steps that somebody works at."""
+        return {step for step in self._ready() if self._works(step)}
+
+    def asking(self) -> set[str]:
+        """Steps that wait for an answer."""
+        return {step for step in self._ready() if self.steps[step].kind != "work" and step not in self.said}
+
+    def go_on(self) -> None:
+        """Take in what follows from what is known."""
+        for step, about in self.steps.items():
+            if step in self.status:
+                continue
+            if any(self.status.get(need) in ("failed", "blocked") for need in about.needs):
+                self.status[step] = "blocked"
+            elif step in self._ready() and step in self.said and not self._works(step):
+                self.status[step] = "failed" if self.said[step] == "no" else "succeeded"
+
+    def is_over(self) -> bool:
+        return len(self.status) == len(self.steps)
+
+    def _ready(self) -> set[str]:
+        return {
+            step
+            for step, about in self.steps.items()
+            if step not in self.status and all(self.status.get(need) == "succeeded" for need in about.needs)
+        }
+
+    def _works(self, step: str) -> bool:
+        kind = self.steps[step].kind
+        return kind == "work" or (kind == "gated" and self.said.get(step) == "yes")
+
+
+class Life(RuleBasedStateMachine):
+    """A run, and the model of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.folder = Path(tempfile.mkdtemp(prefix="goalgraph-life-"))
+        self.witness = Witness(self.folder)
+        self.ledger = self.witness.open_ledger()
+        self.waiting: dict[str, asyncio.Future[bool]] = {}
+        self.task: asyncio.Task[dict[str, Any]] | None = None
+        self.result: dict[str, Any] = {}
+        self.questions: list[Question] = []
+        self.answered: dict[str, tuple[str, object]] = {}
+        """By request that is answered: step, and answer."""
+        self.tries = 0
+        self.agent, self.connection = self.opened()
+
+    # What it is made of
+
+    def opened(self) -> tuple[PlanAgent, sqlite3.Connection]:
+        """Open the database as a new process would."""
+        connection = sqlite3.connect(self.folder / "run.sqlite", check_same_thread=False)
+        connection.execute(UNFLUSHED)
+
+        async def work(task: StepTask, context: StepContext) -> str:
+            self.ledger.write(Line("start", task.step, context.attempt, context.idempotency_key))
+            future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            self.waiting[task.step] = future
+            try:
+                works = await future
+            finally:
+                del self.waiting[task.step]
+            if not works:
+                raise ValueError(f"{task.step} fails")
+            self.ledger.write(Line("end", task.step, context.attempt, context.idempotency_key))
+            return task.step
+
+        @specialist
+        async def worker(task: StepTask, context: StepContext) -> str:
+            return await work(task, context)
+
+        @specialist
+        async def careful(task: StepTask, context: StepContext) -> str:
+            return await work(task, context)
+
+        @specialist
+        async def asker(task: StepTask, context: StepContext) -> str:
+            return str(interrupt({"step": task.step, "number": 0}))
+
+        policy = ApprovalPolicy(steps=("careful",))
+        agent = create_plan_agent(None, [worker, careful, asker], checkpointer=SqliteSaver(connection), approval=policy)
+        return agent, connection
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        async def in_time() -> T:
+            async with asyncio.timeout(20):
+                return await work
+
+        return self.runner.run(in_time())
+
+    @property
+    def is_paused(self) -> bool:
+        return self.task is None and bool(self.questions)
+
+    @property
+    def is_running(self) -> bool:
+        return self.task is not None
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it was killed, and could go on."""
+        return self.task is None and not self.questions and self.result.get("status") is None
+
+    def go_on(self, call: Coroutine[Any, Any, dict[str, Any]]) -> None:
+        """Begin a call of the engine, and wait until it is where the model is."""
+
+        async def begun() -> None:
+            self.task = asyncio.create_task(call)
+
+        self.questions = []
+        self.runner.run(begun())
+        self.settle()
+
+    def settle(self) -> None:
+        self.model.go_on()
+        self.do(self._settled())
+
+    async def _settled(self) -> None:
+        task = self.task
+        if task is None:
+            raise AssertionError("nothing runs")
+        wanted = self.model.working()
+        while not task.done() and (not wanted or set(self.waiting) != wanted):
+            assert set(self.waiting) <= wanted | {one for one in self.model.status}
+            await asyncio.sleep(0.0005)
+        if task.done():
+            self.task = None
+            self.result = task.result()
+            assert wanted == set(), f"ended, and {wanted} should be at work"
+            await self._paused_or_over()
+        assert set(self.waiting) == wanted
+
+    async def _paused_or_over(self) -> None:
+        recorded = await recorded_now(self.agent, CONFIG)
+        self.witness.note(recorded, killed=False)
+        self.questions = [question_of(request) for request in await apending(self.agent, CONFIG)]
+        assert {one.step for one in self.questions} == self.model.asking()
+        assert len(self.questions) == len(self.model.asking())
+        for question in self.questions:
+            self.ledger.write(question.ask)
+        statuses = {step: one["status"] for step, one in recorded.outcomes.items() if isinstance(one, dict)}
+        assert statuses == self.model.status
+        assert (self.result.get("status") is not None) == self.model.is_over()
+
+    def said_to(self, questions: Sequence[Question], no: set[str]) -> dict[str, object]:
+        """Make answers up, and write them down; they are not given yet."""
+        answers: dict[str, object] = {}
+        self.tries += 1
+        for one in questions:
+            is_asked_for_yes = one.request.kind in ("gate", "approval")
+            verdict: Verdict = ("no" if one.step in no else "yes") if is_asked_for_yes else "say"
+            words = token(verdict, one.step, one.number, self.tries)
+            answers[one.request.id] = words if verdict == "say" else {
+                "type": "approve" if verdict == "yes" else "reject",
+                "message": words,
+            }
+            self.ledger.write(Line("answer", one.step, one.number, one.request.id, words))
+        return answers
+
+    def taken(self, questions: Sequence[Question], answers: Mapping[str, object]) -> None:
+        """Write down that answers were taken."""
+        for one in questions:
+            answer = answers[one.request.id]
+            words = answer["message"] if isinstance(answer, dict) else answer
+            self.model.said[one.step] = str(words).partition(":")[0]  # type: ignore[assignment]
+            self.answered[one.request.id] = (one.step, answer)
+            self.ledger.write(Line("taken", one.step, one.number, one.request.id, str(words)))
+
+    # What is done with it
+
+    @initialize(steps=plans())
+    def start(self, steps: dict[str, Step]) -> None:
+        self.model = Model(steps)
+        plan = {"steps": [{"id": step, **FORMS[one.kind], "depends_on": one.needs} for step, one in steps.items()]}
+        self.go_on(self.agent.ainvoke({"goal": "live", "plan": plan}, CONFIG))
+
+    @precondition(lambda self: self.is_running)
+    @rule(data=st.data())
+    def finish(self, data: st.DataObject) -> None:
+        """Some end, one after the other, some of them badly."""
+        steps = data.draw(st.lists(st.sampled_from(sorted(self.waiting)), min_size=1, max_size=3, unique=True), "done")
+        bad = data.draw(st.sets(st.sampled_from(steps), max_size=1), "badly")
+        for step in steps:
+            self.model.status[step] = "failed" if step in bad else "succeeded"
+            self.waiting[step].set_result(step not in bad)
+        self.settle()
+
+    @precondition(lambda self: self.is_paused)
+    @rule(data=st.data())
+    def answer(self, data: st.DataObject) -> None:
+        questions, no = self._chosen(data)
+        answers = self.said_to(questions, no)
+        if data.draw(st.booleans(), "with a command"):
+            by_interrupt = {one.request.interrupt.id: answers[one.request.id] for one in questions}
+            call: Any = self.agent.ainvoke(Command(resume=by_interrupt), CONFIG)
+        else:
+            call = aanswer(self.agent, CONFIG, answers)
+        self.taken(questions, answers)
+        self.go_on(call)
+
+    @precondition(lambda self: self.is_paused)
+    @rule(data=st.data(), turns=st.integers(0, 60))
+    def answer_and_be_killed(self, data: st.DataObject, turns: int) -> None:
+        """Nobody was told that the answers were taken, so they may be, each of them, or may not."""
+        questions, no = self._chosen(data)
+        answers = self.said_to(questions, no)
+
+        async def cut_short() -> None:
+            self.task = asyncio.create_task(aanswer(self.agent, CONFIG, answers))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+        self.do(cut_short())
+        for one in questions:
+            self.answered[one.request.id] = (one.step, answers[one.request.id])
+        self._end()
+
+    @precondition(lambda self: self.is_paused)
+    @rule(data=st.data(), value=st.sampled_from(NO_ANSWERS))
+    def answer_badly(self, data: st.DataObject, value: object) -> None:
+        """What is no answer is refused, with the good ones beside it."""
+        one = data.draw(st.sampled_from(self.questions), "question")
+        if one.request.kind in ("specialist", "input") and value not in (None, {}):
+            value = None
+        others = [other for other in self.questions if other is not one]
+        answers = {other.request.id: "approve" for other in others if other.request.kind in ("gate", "approval")}
+        self._refused({**answers, one.request.id: value}, InvalidAnswer)
+        if not others:
+            self._refused_by_command(value, InvalidAnswer)
+
+    @precondition(lambda self: self.is_paused)
+    @rule(data=st.data())
+    def answer_something_else(self, data: st.DataObject) -> None:
+        request = data.draw(st.sampled_from(self.questions), "question").request
+        tag, interrupt_id, digest, times = request.id.split("-")
+        other = "0" * 12 if digest != "0" * 12 else "1" * 12
+        self._refused({f"{tag}-{interrupt_id}-{other}-{times}": True}, StaleRequest)
+        self._refused({f"{tag}-{'0' * 32}-{digest}-{times}": True}, UnknownRequest)
+        foreign = "0" * 8 if tag != "0" * 8 else "1" * 8
+        self._refused({f"{foreign}-{interrupt_id}-{digest}-{times}": True}, ForeignRequest)
+        self._refused({"anything": True}, UnknownRequest)
+
+    @precondition(lambda self: self.is_paused and bool(self.answered))
+    @rule(data=st.data())
+    def answer_again(self, data: st.DataObject) -> None:
+        """The same again is taken, and changes nothing; another answer is refused."""
+        known = sorted(request for request, (step, _) in self.answered.items() if step in self.model.said)
+        if known:
+            request = data.draw(st.sampled_from(known), "request")
+            step, answer = self.answered[request]
+            changed = "another" if isinstance(answer, str) else {"type": "reject", "message": "no, no"}
+            self._refused({request: changed}, AlreadyAnswered)
+            begun = len(self.witness_lines())
+            result = self.do(aanswer(self.agent, CONFIG, {request: answer}))
+            assert result.get("status") is None, f"the answer to {step} again has ended the run"
+            assert len(self.witness_lines()) == begun
+            self._as_it_was()
+
+    @precondition(lambda self: self.is_paused)
+    @rule()
+    def begin_anew(self) -> None:
+        """A paused run is not thrown away by a new goal."""
+        with pytest.raises(RunPaused):
+            self.do(self.agent.ainvoke({"goal": "another"}, CONFIG))
+        self._as_it_was()
+
+    @precondition(lambda self: self.is_running or self.is_paused)
+    @rule()
+    def kill(self) -> None:
+        self._end()
+
+    @precondition(lambda self: self.is_stopped or self.is_paused)
+    @rule()
+    def resume(self) -> None:
+        self.go_on(self.agent.ainvoke(None, CONFIG))
+
+    @precondition(lambda self: self.is_running)
+    @rule()
+    def cancel(self) -> None:
+        """As a kill, and the same agent goes on."""
+        self.do(self._cancelled())
+        self._take_in_what_is_recorded()
+        self.resume()
+
+    @precondition(lambda self: self.is_paused and set(self.model.said) <= set(self.model.status))
+    @rule()
+    def change_state(self) -> None:
+        """What was recorded stays so; what is asked is asked anew once the run goes on."""
+        self.do(self.agent.aupdate_state(CONFIG, {"inputs": {"new": 1}}))
+        self.questions = []
+        self._take_in_what_is_recorded()
+
+    # What it comes to
+
+    def teardown(self) -> None:
+        try:
+            if hasattr(self, "model"):
+                self._end_well()
+        finally:
+            if self.task is not None:
+                self.do(self._cancelled())
+            self.runner.close()
+            self.connection.close()
+            self.ledger.close()
+            shutil.rmtree(self.folder)
+
+    def _end_well(self) -> None:
+        """Let the run come to its end, and look back on all of it."""
+        while not self.model.is_over():
+            if self.is_stopped:
+                self.resume()
+            elif self.is_running:
+                for step in sorted(self.waiting):
+                    self.model.status[step] = "succeeded"
+                    self.waiting[step].set_result(True)
+                self.settle()
+            else:
+                questions = self.questions
+                answers = self.said_to(questions, set())
+                self.taken(questions, answers)
+                self.go_on(aanswer(self.agent, CONFIG, answers))
+        if self.is_stopped:
+            self.resume()
+        self.witness.note_end(end_of(self.result))
+        steps = self.model.steps
+        rules = Rules(
+            approvals={step: frozenset({step}) for step, one in steps.items() if one.kind == "gated"},
+            asks=frozenset(step for step, one in steps.items() if one.kind != "work"),
+        )
+        assert told(violations(self.witness.history(rules, None))) == ""
+
+    def witness_lines(self) -> tuple[Line, ...]:
+        return self.witness.read()
+
+    def _chosen(self, data: st.DataObject) -> tuple[list[Question], set[str]]:
+        questions = data.draw(st.lists(st.sampled_from(self.questions), min_size=1, unique_by=id), "questions")
+        return questions, data.draw(st.sets(st.sampled_from([one.step for one in questions]), max_size=1), "no to")
+
+    def _refused(self, answers: Mapping[str, object], error: type[AnswerRefused]) -> None:
+        with pytest.raises(error):
+            self.do(aanswer(self.agent, CONFIG, answers))
+        self._as_it_was()
+
+    def _refused_by_command(self, value: object, error: type[AnswerRefused]) -> None:
+        with pytest.raises(error):
+            self.do(self.agent.ainvoke(Command(resume=value), CONFIG))
+        self._as_it_was()
+
+    def _as_it_was(self) -> None:
+        """Nothing has changed."""
+        pending = self.do(apending(self.agent, CONFIG))
+        assert [one.id for one in pending] == [one.request.id for one in self.questions]
+        assert not self.waiting
+
+    def _end(self) -> None:
+        """End the process, and open the database in another."""
+        self.do(self._cancelled())
+        self.connection.close()
+        self.agent, self.connection = self.opened()
+        self._take_in_what_is_recorded()
+
+    async def _cancelled(self) -> None:
+        task, self.task, self.questions = self.task, None, []
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await self.agent.aget_state({"configurable": {"thread_id": "another"}})  # what was on its way has arrived
+        assert not self.waiting, "cancelled, and somebody works on"
+
+    def _take_in_what_is_recorded(self) -> None:
+        """Only what is recorded counts any more."""
+        recorded = self.do(recorded_now(self.agent, CONFIG))
+        self.witness.note(recorded, killed=True)
+        status = {step: str(one["status"]) for step, one in recorded.outcomes.items() if isinstance(one, dict)}
+        said = {words.split(":")[1]: words.partition(":")[0] for words in recorded.answers.values()}
+        self.model.said |= said  # type: ignore[arg-type]
+        self.model.go_on()
+        assert status.items() <= self.model.status.items(), "recorded, and nothing like it has happened"
+        assert set(self.model.said) == set(said), "an answer that was taken is gone"
+        self.model.status = status
+
+
+def test_whatever_is_done_with_a_run_it_is_where_it_should_be() -> None:
+    run_state_machine_as_test(
+        Life,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=20,
+            deadline=None,
+            database=None,
+            derandomize="GOALGRAPH_FAULTS" not in os.environ,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
