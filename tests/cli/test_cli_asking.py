@@ -151,52 +151,6 @@ def test_a_drained_run_asks_nothing_more(begin: Begin, workplace: Path) -> None:
     assert (workplace / "tally.txt").read_text().split() == ["w"]
 
 
-def test_the_items_of_a_map_are_asked_about_one_by_one(begin: Begin, workplace: Path) -> None:
-    shown = begin(
-        "{id: each, type: map, over: [x, y], step: {id: ok, type: human_approval, prompt: 'Keep {{ item }}?'}}"
-    )
-    shown.answer("1 of 2: each[0] (approval)\n  Keep x?\n" + _YES_OR_NO, "a\r")
-    shown.answer("2 of 2: each[1] (approval)\n  Keep y?\n" + _YES_OR_NO, "n\r")
-    shown.answer("Why? (may be empty) ", "\r")
-    shown.ended()
-    assert sorted(_decided(workplace)) == [("each[0]", "approve", None), ("each[1]", "reject", None)]
-
-
-def test_arguments_are_edited_in_the_editor_and_approved_as_they_are_shown(begin: Begin, workplace: Path) -> None:
-    editor = _editor(workplace, "text", "text + '?'", "'{\"disk\": 1}'", '\'{"input": {"n": 2}}\'')
-    shown = begin("{id: a, agent: noter, task: do it, input: {n: 1}}", arguments=("--approve", "a"), EDITOR=editor)
-    shown.until("a (approval before it runs)\n  May step `a` run by `noter`?\n  instruction:\n    do it\n  input:\n")
-    shown.answer('    {\n      "n": 1\n    }\n' + _OR_EDIT, "e\r")
-    shown.answer("nothing is changed\n" + _OR_EDIT, "e\r")
-    shown.answer("that cannot be used: the arguments: expected JSON", "")
-    shown.answer(_OR_EDIT, "e\r")
-    shown.answer("that cannot be used: the step has no 'disk'", "")
-    shown.answer(_OR_EDIT, "e\r")
-    shown.answer('instruction:\n    do it\n  input:\n    {\n      "n": 2\n    }\n' + _OR_EDIT, "a\r")
-    assert shown.ended() == 0
-    assert _decided(workplace) == [("a", "edit", {"instruction": "do it", "input": {"n": 2}})]
-
-
-def test_without_an_editor_arguments_are_typed_as_json(begin: Begin, workplace: Path) -> None:
-    shown = begin("{id: a, agent: noter, task: do it}", arguments=("--approve", "a"), EDITOR="", VISUAL="")
-    shown.answer(_OR_EDIT, "e\r")
-    shown.answer("The edited arguments.json, as JSON or by the path of a file (or set EDITOR): ", "nowhere.json\r")
-    shown.answer("cannot read 'nowhere.json'", "")
-    shown.answer(_OR_EDIT, "e\r")
-    shown.answer("set EDITOR): ", '{"instruction": "do more"}\r')
-    shown.answer("instruction:\n    do more\n" + _OR_EDIT, "a\r")
-    assert shown.ended() == 0
-    assert _decided(workplace) == [("a", "edit", {"instruction": "do more", "input": {}})]
-
-
-def test_an_editor_that_fails_is_told_and_the_question_stays(begin: Begin, workplace: Path) -> None:
-    shown = begin("{id: a, agent: noter}", arguments=("--approve", "a"), EDITOR="false")
-    shown.answer(_OR_EDIT, "e\r")
-    shown.answer("that cannot be used: the editor 'false' ended with code 1", "")
-    shown.answer(_OR_EDIT, "a\r")
-    assert shown.ended() == 0
-
-
 def test_a_plan_is_edited_in_the_editor_until_it_is_valid(screen: Any, workplace: Path) -> None:
     editor = _editor(workplace, "text.replace('noter', 'nobody')", "text.replace('nobody', 'talker')")
     shown = screen("run", "--plan", "one.yaml", *_OWN[:2], "--out", "here", EDITOR=editor)
@@ -212,52 +166,31 @@ def test_a_plan_is_edited_in_the_editor_until_it_is_valid(screen: Any, workplace
     assert "agent: talker" in (workplace / "here" / "plan.yaml").read_text()
 
 
-def test_calls_of_a_specialist_are_decided_on_one_by_one(begin: Begin, workplace: Path) -> None:
-    with (workplace / "mine.py").open("a") as file:
-        file.write(
-            "\n@specialist\nasync def caller(task, context):\n    from langgraph.types import interrupt\n"
-            "    calls = [{'name': name, 'args': {'to': 'ann'}} for name in ('mail', 'call', 'wipe', 'ask')]\n"
-            "    allowed = ['approve', 'edit', 'reject', 'respond']\n"
-            "    configs = [{'action_name': one['name'], 'allowed_decisions': allowed} for one in calls]\n"
-            "    return interrupt({'action_requests': calls, 'review_configs': configs})['decisions']\n"
-            "\neverybody.append(caller)\n"
-        )
-    shown = begin("{id: act, agent: caller}", EDITOR="")
-    shown.until('"to": "ann"')
-    rest = "[a]pprove, [e]dit, [r]eject, [t]ell something in its place, [s]kip for now: "
-    shown.answer(f"mail: {rest}", "a\r")
-    shown.answer(f"call: {rest}", "e\r")
-    shown.answer("set EDITOR): ", '{"to": "bob"}\r')
-    shown.answer(f"wipe: {rest}", "r\r")
-    shown.answer("Why? (may be empty) ", "never\r")
-    shown.answer(f"ask: {rest}", "t\r")
-    shown.answer("What it is to be told: ", "ask me later\r")
-    assert shown.ended() == 0
-    ((_, _, answer),) = _decided(workplace)
-    assert answer == {
-        "decisions": [
-            {"type": "approve"},
-            {"type": "edit", "edited_action": {"name": "call", "args": {"to": "bob"}}},
-            {"type": "reject", "message": "never"},
-            {"type": "respond", "message": "ask me later"},
-        ]
-    }
+def test_with_json_nothing_is_asked_on_a_terminal(begin: Begin) -> None:
+    shown = begin("{id: a, type: human_approval, prompt: A?}", arguments=("--json",))
+    assert shown.ended() == 4
+    assert _YES_OR_NO not in shown.text
 
 
-def test_a_question_that_comes_again_in_the_next_round_is_asked_again(begin: Begin, workplace: Path) -> None:
+def test_items_are_asked_about_one_by_one_and_what_is_asked_next_comes_next(begin: Begin, workplace: Path) -> None:
     with (workplace / "mine.py").open("a") as file:
         file.write(
             "\n@specialist\ndef curious(task, context):\n"
             "    return [context.ask('First?'), context.ask('Second?')]\n\neverybody.append(curious)\n"
         )
-    shown = begin("{id: a, agent: curious}")
-    shown.answer("1 of 1: a (question)\n  First?\n" + _ANSWER, "one\r")
+    shown = begin(
+        "{id: each, type: map, over: [x, y], step: {id: ok, type: human_approval, prompt: 'Keep {{ item }}?'}}",
+        "{id: a, agent: curious}",
+    )
+    shown.answer("1 of 3: each[0] (approval)\n  Keep x?\n" + _YES_OR_NO, "a\r")
+    shown.answer("2 of 3: each[1] (approval)\n  Keep y?\n" + _YES_OR_NO, "n\r")
+    shown.answer("Why? (may be empty) ", "\r")
+    shown.answer("3 of 3: a (question)\n  First?\n" + _ANSWER, "one\r")
     shown.answer("1 of 1: a (question)\n  Second?\n" + _ANSWER, "two\r")
-    assert shown.ended() == 0
-    assert [answer for _, _, answer in _decided(workplace)] == ["one", "two"]
-
-
-def test_with_json_nothing_is_asked_on_a_terminal(begin: Begin) -> None:
-    shown = begin("{id: a, type: human_approval, prompt: A?}", arguments=("--json",))
-    assert shown.ended() == 4
-    assert _YES_OR_NO not in shown.text
+    shown.ended()
+    assert sorted(_decided(workplace)) == [
+        ("a", "answer", "one"),
+        ("a", "answer", "two"),
+        ("each[0]", "approve", None),
+        ("each[1]", "reject", None),
+    ]

@@ -7,6 +7,11 @@ from typing import Any
 
 import pytest
 
+from goalgraph import AgentStep, Plan
+from goalgraph.cli.reviews import Prepared
+from goalgraph.planner.decomposer import PlanRequest
+from goalgraph.planner.reviewed import RejectedPlan
+
 Called = Callable[[list[str]], tuple[int, str, str]]
 Doing = Callable[..., tuple[int, Any]]
 
@@ -163,6 +168,21 @@ def test_a_plan_made_of_the_goal_that_is_rejected_is_made_anew(do: Doing) -> Non
     # By rules the same goal gives the same plan, which is not shown a second time.
     assert (code, document["status"]) == (4, "halted")
     assert document["degraded"] == ["the planner made a plan again that was rejected"]
+
+
+async def test_the_plan_that_is_there_comes_first_and_another_one_once_it_was_rejected() -> None:
+    first, second = Plan(steps=(AgentStep(id="a"),)), Plan(steps=(AgentStep(id="b"),))
+    told: list[PlanRequest] = []
+
+    async def make(request: PlanRequest) -> Plan:
+        told.append(request)
+        return second
+
+    prepared = Prepared(first, make)
+    assert await prepared.decompose(PlanRequest(goal="g", cards=())) is first
+    again = PlanRequest(goal="g", cards=(), rejected=(RejectedPlan(plan=first, reason="too short"),))
+    assert await prepared.decompose(again) is second
+    assert told == [again]
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_steps_over_their_timeout_fail_and_blocked_threads_do_not_hold_up_the_en
     assert ended.returncode == 3
     document = json.loads(ended.stdout)
     assert [step["status"] for step in document["steps"]] == ["succeeded", "failed"]
-    assert document["steps"][1]["error"] == "no result after 0.2 s"
+    assert document["steps"][1]["error"].startswith("no result after 0.2 s")
 
 
 def test_a_closed_stdout_does_not_stop_a_run(workplace: Path, environment: dict[str, str]) -> None:

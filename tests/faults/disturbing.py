@@ -53,21 +53,26 @@ class CutSaver(SqliteSaver):
     """A saver whose database is gone from some moment on."""
 
     cut = False
+    left: int | None = None
+    """How many writes it still does; None: all until it is cut."""
 
     def put(
         self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata, new_versions: ChannelVersions
     ) -> RunnableConfig:
-        self._check()
+        self._check(writes=1)
         return super().put(config, checkpoint, metadata, new_versions)
 
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        self._check()
+        self._check(writes=1)
         super().put_writes(config, writes, task_id, task_path)
         self._check()  # written, and nobody is told so
 
-    def _check(self) -> None:
+    def _check(self, writes: int = 0) -> None:
+        if self.left is not None:
+            self.cut = self.left < writes
+            self.left -= writes
         if self.cut:
             raise sqlite3.OperationalError("disk I/O error")
 

@@ -46,7 +46,8 @@ class Question:
         chance = _chance(case, self.step, "shape")
         if approves and self.request.kind == "gate" and "instruction" in self.request.arguments and chance.random() < 0.2:
             given = cast("Mapping[str, object]", self.request.arguments["input"])
-            return {"type": "edit", "args": {"input": {**given, "said": words}}}
+            own = {name: value for name, value in given.items() if name != "of"}  # in which others' words may be
+            return {"type": "edit", "args": {"input": {**own, "said": words}}}
         decision = {"type": "approve" if approves else "reject", "message": words}
         older = [{"type": "accept" if approves else "ignore", "args": words}]
         return chance.choice([decision, {"decisions": [decision]}, older])

@@ -203,7 +203,7 @@ def _items(step: MapStep, inputs: Mapping[str, Any]) -> int:
 def rules_of(case: Case) -> Rules:
     """What the plan and its policy demand, found without the engine; where it is not plain, nothing is demanded."""
     steps = flat_steps(case)
-    gated = {step_id for step_id, step in steps.items() if _is_gated(case, step)}
+    gated = {step_id for step_id, step in steps.items() if _is_gated(case, step, steps)}
     guards = dag.guards(tuple(steps.values()))
     demanded: dict[str, frozenset[str]] = {}
 
@@ -234,9 +234,10 @@ def _asks(step: Step) -> bool:
     return step.type in ("human_approval", "human_input") or (step.type == "wait" and step.event is not None)
 
 
-def _is_gated(case: Case, step: Step) -> bool:
+def _is_gated(case: Case, step: Step, steps: Mapping[str, Step]) -> bool:
     if step.type == "agent" and step.agent in case.gates:
         return True
-    if step.type in ("agent", "map") and "[" not in step.id and any(step.id.startswith(f"{one}.") for one in case.gates):
+    groups = [gate for gate in case.gates if gate in steps and steps[gate].type == "parallel"]
+    if step.type in ("agent", "map") and "[" not in step.id and any(step.id.startswith(f"{one}.") for one in groups):
         return True
     return step.id in case.gates and step.type in ("agent", "condition", "transform", "wait", "map")

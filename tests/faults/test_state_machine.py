@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
-from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command, interrupt
 from tests.faults.bombs import UNFLUSHED
 from tests.faults.checker import Rules, token, told, violations
+from tests.faults.disturbing import CutSaver
 from tests.faults.ledger import Line
 from tests.faults.life import CONFIG
 from tests.faults.people import Question, question_of
@@ -121,11 +121,11 @@ class Life(RuleBasedStateMachine):
         self.answered: dict[str, tuple[str, object]] = {}
         """By request that is answered: step, and answer."""
         self.tries = 0
-        self.agent, self.connection = self.opened()
+        self.agent, self.saver = self.opened()
 
     # What it is made of
 
-    def opened(self) -> tuple[PlanAgent, sqlite3.Connection]:
+    def opened(self) -> tuple[PlanAgent, CutSaver]:
         """Open the database as a new process would."""
         connection = sqlite3.connect(self.folder / "run.sqlite", check_same_thread=False)
         connection.execute(UNFLUSHED)
@@ -153,11 +153,13 @@ class Life(RuleBasedStateMachine):
 
         @specialist
         async def asker(task: StepTask, context: StepContext) -> str:
-            return str(interrupt({"step": task.step, "number": 0}))
+            told = str(interrupt({"step": task.step, "number": 0}))
+            self.ledger.write(Line("end", task.step, context.attempt, context.idempotency_key))
+            return told
 
+        saver = CutSaver(connection)
         policy = ApprovalPolicy(steps=("careful",))
-        agent = create_plan_agent(None, [worker, careful, asker], checkpointer=SqliteSaver(connection), approval=policy)
-        return agent, connection
+        return create_plan_agent(None, [worker, careful, asker], checkpointer=saver, approval=policy), saver
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         async def in_time() -> T:
@@ -178,6 +180,10 @@ class Life(RuleBasedStateMachine):
     def is_stopped(self) -> bool:
         """Whether it was killed, and could go on."""
         return self.task is None and not self.questions and self.result.get("status") is None
+
+    @property
+    def is_over(self) -> bool:
+        return self.task is None and self.result.get("status") is not None
 
     def go_on(self, call: Coroutine[Any, Any, dict[str, Any]]) -> None:
         """Begin a call of the engine, and wait until it is where the model is."""
@@ -206,7 +212,13 @@ class Life(RuleBasedStateMachine):
             self.result = task.result()
             assert wanted == set(), f"ended, and {wanted} should be at work"
             await self._paused_or_over()
+        for _ in range(2):  # what is on its way to be stored arrives, so that the same is always done the same
+            await asyncio.sleep(0.001)
+            await self._arrived()
         assert set(self.waiting) == wanted
+
+    async def _arrived(self) -> None:
+        await self.agent.aget_state({"configurable": {"thread_id": "another"}})
 
     async def _paused_or_over(self) -> None:
         recorded = await recorded_now(self.agent, CONFIG)
@@ -277,16 +289,18 @@ class Life(RuleBasedStateMachine):
         self.go_on(call)
 
     @precondition(lambda self: self.is_paused)
-    @rule(data=st.data(), turns=st.integers(0, 60))
-    def answer_and_be_killed(self, data: st.DataObject, turns: int) -> None:
+    @rule(data=st.data(), writes=st.integers(0, 8))
+    def answer_and_be_cut_off(self, data: st.DataObject, writes: int) -> None:
         """Nobody was told that the answers were taken, so they may be, each of them, or may not."""
         questions, no = self._chosen(data)
         answers = self.said_to(questions, no)
 
         async def cut_short() -> None:
+            self.saver.left = writes
             self.task = asyncio.create_task(aanswer(self.agent, CONFIG, answers))
-            for _ in range(turns):
-                await asyncio.sleep(0)
+            for _ in range(100):
+                if not self.task.done():
+                    await asyncio.sleep(0.0005)
 
         self.do(cut_short())
         for one in questions:
@@ -352,6 +366,14 @@ class Life(RuleBasedStateMachine):
     def resume(self) -> None:
         self.go_on(self.agent.ainvoke(None, CONFIG))
 
+    @precondition(lambda self: self.is_over)
+    @rule()
+    def go_on_when_it_is_over(self) -> None:
+        """Nothing is done again."""
+        before, self.result = self.result, {}
+        self.go_on(self.agent.ainvoke(None, CONFIG))
+        assert end_of(self.result) == end_of(before)
+
     @precondition(lambda self: self.is_running)
     @rule()
     def cancel(self) -> None:
@@ -378,7 +400,7 @@ class Life(RuleBasedStateMachine):
             if self.task is not None:
                 self.do(self._cancelled())
             self.runner.close()
-            self.connection.close()
+            self.saver.conn.close()
             self.ledger.close()
             shutil.rmtree(self.folder)
 
@@ -405,7 +427,8 @@ class Life(RuleBasedStateMachine):
             approvals={step: frozenset({step}) for step, one in steps.items() if one.kind == "gated"},
             asks=frozenset(step for step, one in steps.items() if one.kind != "work"),
         )
-        assert told(violations(self.witness.history(rules, None))) == ""
+        found = violations(self.witness.history(rules, None))
+        assert not found, told(found)
 
     def witness_lines(self) -> tuple[Line, ...]:
         return self.witness.read()
@@ -433,8 +456,8 @@ class Life(RuleBasedStateMachine):
     def _end(self) -> None:
         """End the process, and open the database in another."""
         self.do(self._cancelled())
-        self.connection.close()
-        self.agent, self.connection = self.opened()
+        self.saver.conn.close()
+        self.agent, self.saver = self.opened()
         self._take_in_what_is_recorded()
 
     async def _cancelled(self) -> None:
@@ -442,7 +465,7 @@ class Life(RuleBasedStateMachine):
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        await self.agent.aget_state({"configurable": {"thread_id": "another"}})  # what was on its way has arrived
+        await self._arrived()
         assert not self.waiting, "cancelled, and somebody works on"
 
     def _take_in_what_is_recorded(self) -> None:

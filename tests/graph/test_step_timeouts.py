@@ -49,26 +49,43 @@ def test_a_timeout_is_tried_again(is_async: bool) -> None:
 
 def test_a_sync_specialist_that_hangs_ends_its_step_and_the_error_says_that_its_thread_is_left() -> None:
     release = threading.Event()
-    told: list[str] = []
+
+    @specialist
+    def hangs(text: str) -> str:
+        release.wait(20)
+        return "late"
+
+    outcome = outcome_of(hangs, step_timeout=0.1)
+    release.set()
+    assert outcome.error is not None
+    assert outcome.error.code == "timeout"
+    assert outcome.error.message == "no result after 0.1 s; its thread is left behind, since a thread cannot be stopped"
+
+
+def test_a_thread_that_is_left_behind_tells_nothing_any_more() -> None:
+    release, told = threading.Event(), threading.Event()
 
     @specialist
     def hangs(task: StepTask, context: StepContext) -> str:
         context.progress("before")
         release.wait(20)
         context.progress("long after")
-        told.append("long after")
+        told.set()
         return "late"
 
-    events: list[Any] = []
-    outcome = outcome_of(hangs, events=events, step_timeout=0.1)
-    assert outcome.error is not None
-    assert outcome.error.code == "timeout"
-    assert outcome.error.message == (
-        "no result after 0.1 s; its thread is left behind, since a thread cannot be stopped"
-    )
-    release.set()
-    while not told:
-        time.sleep(0.01)
+    @specialist
+    def after(text: str) -> str:
+        release.set()
+        assert told.wait(20)
+        return "told"
+
+    agent = create_plan_agent(None, [hangs, after])
+    steps: list[dict[str, object]] = [
+        {"id": "a", "task": "t", "agent": "hangs", "timeout": 0.1},
+        {"id": "b", "task": "t", "agent": "after", "depends_on": ["a"], "join": "all_done"},
+    ]
+    events: list[Any] = list(agent.stream({"goal": "g", "plan": {"steps": steps}}, stream_mode="custom"))
+    assert [event["status"] for event in events if event["type"] == "step_finished"] == ["failed", "succeeded"]
     assert [event["message"] for event in events if event["type"] == "step_progress"] == ["before"]
 
 
@@ -198,30 +215,42 @@ def nodes_of_a_graph() -> Any:
     return as_specialist(builder.compile(), name="work")  # pyright: ignore[reportUnknownMemberType]
 
 
-def steps_of_another_agent() -> Any:
+def steps_of(**policy: Any) -> Any:
     @specialist
     async def inner(task: StepTask, context: StepContext) -> str:
-        for _ in range(4):
+        for _ in range(8):
             await asyncio.sleep(0.15)
             context.progress("moving")
         return "done"
 
-    steps = [
-        {"id": "a", "task": "t", "agent": "inner"},
-        {"id": "b", "task": "t", "agent": "inner", "depends_on": ["a"]},
-    ]
-    agent = create_plan_agent(None, [inner])
+    agent = create_plan_agent(None, [inner], execution=ExecutionPolicy(**policy))
 
     @specialist(name="work")
     async def work(text: str) -> str:
-        return str((await agent.ainvoke({"goal": "g", "plan": {"steps": steps}}))["answer"])
+        plan = {"steps": [{"id": "a", "task": "t", "agent": "inner"}]}
+        return str((await agent.ainvoke({"goal": "g", "plan": plan}))["answer"])
 
     return work
 
 
+def steps_of_another_agent() -> Any:
+    return steps_of()
+
+
+def steps_of_another_agent_with_a_watch_of_its_own() -> Any:
+    return steps_of(idle_timeout=30)
+
+
 @pytest.mark.parametrize(
     "work",
-    [calls_of_models, calls_of_models_in_a_thread, calls_of_tools, nodes_of_a_graph, steps_of_another_agent],
+    [
+        calls_of_models,
+        calls_of_models_in_a_thread,
+        calls_of_tools,
+        nodes_of_a_graph,
+        steps_of_another_agent,
+        steps_of_another_agent_with_a_watch_of_its_own,
+    ],
     ids=lambda work: work.__name__,
 )
 def test_what_happens_inside_of_a_step_is_a_sign_of_life(work: Any) -> None:

@@ -94,12 +94,12 @@ class Dialog:
             return self._chosen(request, question)
         if question.kind == "event":
             return self._typed("What came with it (text, or JSON after ':='; empty: nothing; Ctrl-D skips it for now):")
-        while not (said := self._typed("Answer (text, or JSON after ':='; Ctrl-D skips it for now):")) and said == "":
-            pass
-        return said
+        return self._typed("Answer (text, or JSON after ':='; Ctrl-D skips it for now):", needed=True)
 
-    def _typed(self, what: str) -> JsonValue:
+    def _typed(self, what: str, *, needed: bool = False) -> JsonValue:
         said = self._line(what)
+        while needed and not said:
+            said = self._line(what)
         return json_value(said[2:], "the answer") if said.startswith(":=") else said
 
     def _chosen(self, request: Request, question: Question) -> JsonValue:

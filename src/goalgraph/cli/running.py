@@ -60,12 +60,12 @@ def start_run(request: RunRequest) -> int:
     with terminal.guarded():
         given, goal, library = None, request.goal, library_at(request.library)
         inputs = read_assignments("--input", request.inputs, files=True)
-        answers = _answers("--answer", request.answers)
+        options = _options(request, terminal)
+        answers = _answers("--answer", request.answers, options)
         if request.plan is not None:
             given = read_given(request.plan, library)
             goal = goal if goal is not None else given.plan.description or given.plan.name or given.name
         goal = checked_goal(goal)
-        options = _options(request, terminal)
         folder = new_run(request.out, goal, datetime.now(UTC))
         folder.make()
         try:
@@ -119,10 +119,10 @@ def resume_run(
     """
     terminal = Terminal(as_json=as_json)
     with terminal.guarded():
-        given = _answers(option, answers)
         folder = find_run(name)
         with folder.held():
             record = folder.record
+            given = _answers(option, answers, record.options)
             if record.over:
                 if not as_json:
                     terminal.line(f"this run is over: {record.status}")
@@ -145,10 +145,10 @@ def resume_run(
             return _carried_out(folder, record, plan, crew, terminal, by)
 
 
-def _answers(option: str, given: Sequence[str]) -> dict[str, JsonValue]:
-    """Read answers by name; that for the plan may be the file of an edited one, ``plan=@FILE``."""
+def _answers(option: str, given: Sequence[str], options: RunOptions) -> dict[str, JsonValue]:
+    """Read answers by name; that for a plan in review may be the file of an edited one, ``plan=@FILE``."""
     found = read_assignments(option, given)
-    if isinstance(said := found.get("plan"), str) and said.startswith("@"):
+    if options.review and isinstance(said := found.get("plan"), str) and said.startswith("@"):
         path = Path(said[1:])
         try:
             found["plan"] = {"type": "edit", "args": {"plan": path.read_text("utf-8")}}

@@ -90,6 +90,8 @@ class Caller:
             except Exception as error:
                 if not patience.outlasts(error):
                     raise
+            if (home := self._home()) is not None:
+                asyncio.run_coroutine_threadsafe(self._rolled_back(), home).result()
             time.sleep(PAUSE_SECONDS)
 
     async def aask(self, ask: Ask) -> Any:
@@ -117,11 +119,14 @@ class Caller:
 
     async def _at_home(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Do async work in the loop that the checkpointer belongs to, where it belongs to one."""
+        home = self._home()
+        if home is None or home is asyncio.get_running_loop():
+            return await work()
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), home))
+
+    def _home(self) -> asyncio.AbstractEventLoop | None:
         home = cast("object", getattr(self.saver, "loop", None))
-        here = asyncio.get_running_loop()
-        if isinstance(home, asyncio.AbstractEventLoop) and home is not here and home.is_running():
-            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), home))
-        return await work()
+        return home if isinstance(home, asyncio.AbstractEventLoop) and home.is_running() else None
 
     async def _rolled_back(self) -> None:
         """End the transaction that a failed write of an async SQLite saver leaves open.

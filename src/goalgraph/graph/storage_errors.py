@@ -12,7 +12,7 @@ from langgraph.checkpoint.base import get_checkpoint_id
 
 from goalgraph.errors import CorruptRun
 
-__all__ = ["PAUSE_SECONDS", "Patience", "is_busy", "reading"]
+__all__ = ["PAUSE_SECONDS", "Patience", "reading"]
 
 PAUSE_SECONDS = 0.05
 """Between two tries."""
@@ -32,14 +32,14 @@ class Patience:
 
     def outlasts(self, error: Exception) -> bool:
         """Whether to try again after this error."""
-        if not is_busy(error):
+        if not _is_busy(error):
             return False
         if self._until is None:
             self._until = monotonic() + self._seconds
         return monotonic() < self._until
 
 
-def is_busy(error: Exception) -> bool:
+def _is_busy(error: Exception) -> bool:
     """Whether another connection holds a SQLite database, beyond the time that this one waits for it."""
     code: object = getattr(error, "sqlite_errorcode", None)
     return isinstance(error, sqlite3.OperationalError) and isinstance(code, int) and code & 0xFF in _BUSY

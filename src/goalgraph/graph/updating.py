@@ -57,6 +57,9 @@ def _kept(thread: Thread, update: StateUpdate, checked: Callable[[object], Mappi
     if recorded and following:
         plan: object = values.get("plan") or cast("Mapping[str, Any]", thread.snapshot.values).get("plan")
         values["outcomes"] = _of_plan(recorded, plan)
+    # What was answered to specialists' own questions; to those of our steps, it is in the outcomes.
+    if following and (answers := [one.decision() for one in thread.entries if not one.is_own]):
+        values["decisions"] = [*(values.get("decisions") or []), *answers]
     return StateUpdate(values, as_node, update.task_id)
 
 

@@ -13,8 +13,6 @@ from weakref import WeakValueDictionary
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
-from goalgraph.graph.storage_errors import is_busy
-
 __all__ = ["Writer", "grouping"]
 
 T = TypeVar("T")
@@ -29,9 +27,8 @@ class Writer:
     """Runs jobs one after the other in a thread of its own; what waits together is done as one group.
 
     A job is reported as done only after its group has ended, so that within a group of database writes nothing is
-    reported before
-    it is committed. Where the database is busy, nothing of the group is done, and all of its jobs fail: they may be
-    tried again. The thread ends when it has been idle for a while, and starts again when it is needed.
+    reported before it is committed. The thread ends when it has been idle for a while, and starts again when it is
+    needed.
     """
 
     def __init__(self, group: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
@@ -85,8 +82,6 @@ class Writer:
                     try:
                         results.append((job(), None))
                     except Exception as error:
-                        if is_busy(error):
-                            raise
                         results.append((None, error))
         except Exception as error:
             results = [(None, error)] * len(jobs)
