@@ -6,6 +6,7 @@ One is finished; one was killed in the middle; one waits for two humans, one of 
 of its plan. They are made again only where a version is meant to store something else than the one before.
 """
 
+import asyncio
 import os
 import sqlite3
 import sys
@@ -54,6 +55,7 @@ _WORK: list[dict[str, object]] = [
         "type": "map",
         "over": "{{ steps.count.output['items'] }}",
         "step": {"id": "item", "task": "item {{ item }}", "agent": "worker"},
+        "concurrency": 1,
     },
 ]
 _GATES: list[dict[str, object]] = [
@@ -68,7 +70,6 @@ _GATES: list[dict[str, object]] = [
             "prompt": "Who for {{ item }}?",
             "schema": {"type": "object", "required": ["name"]},
         },
-        "concurrency": 1,
     },
 ]
 _LAST: dict[str, object] = {"id": "last", "task": "last", "agent": "worker"}
@@ -99,6 +100,7 @@ def agent_of(
 
     @specialist
     async def worker(task: StepTask, context: StepContext) -> object:
+        await asyncio.sleep(0.05)  # time to record the step before
         begun(task.step)
         if task.step == "broken":
             raise ValueError("it is broken")
@@ -113,7 +115,7 @@ def agent_of(
 
 def _begin(name: str, saver: BaseCheckpointSaver[Any]) -> None:
     def killed_at_last(step: str) -> None:
-        if name == "killed" and step == "more":
+        if name == "killed" and step == "each[1]":
             os._exit(9)
 
     agent = agent_of(saver, killed_at_last, is_reviewed=name == "in-review")

@@ -126,7 +126,7 @@ def reply_to(request: Request, question: Question, answer: JsonValue) -> JsonVal
             said = None
         elif "approve" in question.allowed:
             said = _decision(answer)
-    found = read_reply(request.interrupt.value, said)
+    found = read_reply(request.interrupt.value, said, request.schema)
     if not isinstance(found, Problem):
         return said
     if isinstance(said, str) and "approve" in question.allowed:

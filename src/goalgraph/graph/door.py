@@ -111,7 +111,7 @@ def _said(answer: object) -> Said:
 
 
 def _entry(request: Request, said: Said, place: int) -> Entry | AnswerProblem:
-    reply = read_reply(request.interrupt.value, said.answer)
+    reply = read_reply(request.interrupt.value, said.answer, request.schema)
     if isinstance(reply, Problem):
         return AnswerProblem(request=request.id, code="invalid", message=reply.message, step=request.step)
     envelope = Envelope(

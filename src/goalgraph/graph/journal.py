@@ -49,9 +49,10 @@ class Entry:
         """Return the record of it, for a question that the run does not know from inside."""
         came = self.envelope
         return Decision(
-            kind="specialist",
+            kind=cast("Any", self.kind),
             subject=self.step,
-            chosen="answer",
+            chosen=came.reply.chosen,
+            rationale=came.reply.comment or "",
             answer=came.reply.value,
             by=came.by,
             digest=came.digest,

@@ -19,6 +19,7 @@ from goalgraph.graph.answers import (
 )
 from goalgraph.graph.review_answers import edit_arguments
 from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json
+from goalgraph.specialists.schemas import misfits
 
 __all__ = ["Envelope", "Reply", "read_reply"]
 
@@ -77,12 +78,14 @@ class Envelope:
         )
 
 
-def read_reply(request: object, answer: object) -> Reply | Problem:
+def read_reply(request: object, answer: object, schema: Mapping[str, JsonValue] | None = None) -> Reply | Problem:
     """Read an answer to a request.
 
     Args:
         request: The value of an interrupt: one of ours, one of LangChain's middleware, or anything.
         answer: What came, in any of the shapes that screens send.
+        schema: JSON Schema that the interrupt itself declares for its answer; one that does not fit would fail whoever
+            has asked.
     """
     about = cast("Mapping[str, Any]", as_mapping(request) or {})
     kind = about.get("kind") if "digest" in about else None
@@ -95,7 +98,10 @@ def read_reply(request: object, answer: object) -> Reply | Problem:
         return value if isinstance(value, Problem) else Reply(chosen="answer", value=value)
     if (actions := as_sequence(about.get("action_requests"))) is not None:
         return _decisions(cast("Sequence[Mapping[str, Any]]", actions), about.get("review_configs"), answer)
-    return _any(answer)
+    if about.get("type") == "tool_approval":  # LangChain's middleware, asking about each call by itself
+        found = _decisions([about], None, answer)
+        return found if isinstance(found, Problem) else _any(cast("Any", found.value)["decisions"][0], schema)
+    return _any(answer, schema)
 
 
 def _approval(found: Approval | Problem) -> Reply | Problem:
@@ -178,8 +184,12 @@ def _decision(action: Mapping[str, Any], answer: object) -> dict[str, Any] | Pro
     return {"type": "reject", **({"message": found.comment} if found.comment else {})}
 
 
-def _any(answer: object) -> Reply | Problem:
-    return Problem("the answer is empty; say something") if answer is None or answer == {} else _kept("answer", answer)
+def _any(answer: object, schema: Mapping[str, JsonValue] | None) -> Reply | Problem:
+    if answer is None or answer == {}:
+        return Problem("the answer is empty; say something")
+    found = _kept("answer", answer)
+    wrong = misfits(found.value, schema) if schema and isinstance(found, Reply) else ""
+    return Problem(f"the answer does not fit: {wrong}") if wrong else found
 
 
 def _kept(chosen: Literal["edit", "answer"], value: object) -> Reply | Problem:

@@ -204,7 +204,9 @@ def _described(about: Mapping[str, Any], shown: str) -> str:
         f"**The last answer could not be used:** {about['problem']}" if about["problem"] else "",
         "**Nobody answered in time, so it is asked once more.**" if about["escalated"] else "",
     ]
-    source = [f"Step {code(about['step'])} of run {code(about['run'])}" if about["step"] else f"Run {code(about['run'])}"]
+    source = [
+        f"Step {code(about['step'])} of run {code(about['run'])}" if about["step"] else f"Run {code(about['run'])}"
+    ]
     if about["assignee"]:
         source.append(f"for {code(about['assignee'])}")
     if about["deadline"]:

@@ -31,8 +31,9 @@ Outcomes = Annotated[dict[str, Outcome], DeltaChannel(_merged, snapshot_frequenc
 
 
 def _appended(decisions: Sequence[Decision], new: Sequence[Decision]) -> list[Decision]:
-    """Add decisions, each once."""
-    return [*decisions, *(one for one in new if one not in decisions)]
+    """Add decisions, each once: a request has one."""
+    requests = {one.request for one in decisions if one.request}
+    return [*decisions, *(one for one in new if one not in decisions and one.request not in requests)]
 
 
 Decisions = Annotated[list[Decision], _appended]

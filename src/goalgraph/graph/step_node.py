@@ -19,6 +19,7 @@ from goalgraph.graph.execution import idempotency_key, perform
 from goalgraph.graph.gathering import gathered
 from goalgraph.graph.gating import gated
 from goalgraph.graph.mapping import mapped
+from goalgraph.graph.nesting import Around, doing, origin
 from goalgraph.graph.policies import ExecutionPolicy
 from goalgraph.graph.run import Run, Work, run_of
 from goalgraph.graph.state import StepSend
@@ -66,8 +67,9 @@ class StepNode:
         update: dict[str, Any] = {"outcomes": {outcome.step: outcome for outcome in found}}
         if not work.board.close(state["step"]):
             return update
-        # What was answered to specialists' own questions; to those of our steps, it is in the outcomes.
-        if answers := [entry for entry in run.answers if not entry.is_own]:
+        # What was answered to specialists and to runs inside; to this plan's own steps, it is in the outcomes.
+        known = {decision.request for outcome in work.board.outcomes.values() for decision in outcome.decisions}
+        if answers := [entry for entry in run.answers if entry.request not in known]:
             update["decisions"] = [one.decision() for one in sorted(answers, key=lambda entry: entry.envelope.at)]
         return Command(update=update, goto="gather")
 
@@ -173,26 +175,30 @@ class StepNode:
             return allowed
         instruction, arguments, unasked = allowed
         meter = count_usage(work.budget)
-        thread = str(turn.config.get("configurable", {}).get("thread_id") or turn.run.id)
-        outcome = await perform(
-            StepTask(step=step.id, instruction=instruction, input=arguments),
-            StepContext(
-                goal=work.goal,
-                dependencies={
-                    need: board.outcomes[need] for need in board.index.needs[step.id] if need in board.outcomes
-                },
-                idempotency_key=idempotency_key(thread, step.id, instruction, arguments),
-                report=partial(_tell_progress, turn),
-                asking=partial(asked, turn),
-                artifacts=self.artifacts,
-            ),
-            chain,
-            started_at=turn.started_at,
-            timeout=step.timeout if step.timeout is not None else self.execution.step_timeout,
-            retry=step.retry if step.retry is not None else self.execution.retry,
-            idle_timeout=self.execution.idle_timeout,
-            handed_over=partial(_hand_over, board.move, step.id),
-        )
+        place: dict[str, Any] = turn.config.get("configurable", {})
+        namespace = str(place.get("checkpoint_ns") or "")
+        whose = origin(str(place.get("thread_id") or turn.run.id), namespace)
+        key = idempotency_key(whose, step.id, instruction, arguments)
+        with doing(Around(namespace=namespace, key=key)):
+            outcome = await perform(
+                StepTask(step=step.id, instruction=instruction, input=arguments),
+                StepContext(
+                    goal=work.goal,
+                    dependencies={
+                        need: board.outcomes[need] for need in board.index.needs[step.id] if need in board.outcomes
+                    },
+                    idempotency_key=key,
+                    report=partial(_tell_progress, turn),
+                    asking=partial(asked, turn),
+                    artifacts=self.artifacts,
+                ),
+                chain,
+                started_at=turn.started_at,
+                timeout=step.timeout if step.timeout is not None else self.execution.step_timeout,
+                retry=step.retry if step.retry is not None else self.execution.retry,
+                idle_timeout=self.execution.idle_timeout,
+                handed_over=partial(_hand_over, board.move, step.id),
+            )
         changes: dict[str, object] = {"usage": meter.usage} if meter.calls else {}
         if turn.decisions:
             changes |= {"decisions": tuple(turn.decisions), "degraded": (*unasked, *outcome.degraded)}

@@ -37,7 +37,7 @@ class Request:
     arguments: Mapping[str, JsonValue]
     """What is asked about: the plan, the step's arguments; empty where the prompt says it all."""
     schema: Mapping[str, JsonValue]
-    """JSON Schema that the answer to an ``input`` must fit; empty where any will do."""
+    """JSON Schema that the answer to an ``input``, or to a specialist's question, must fit; empty where any will do."""
     assignee: str | None
     deadline: str | None
     """ISO 8601; until when the answer is awaited."""
@@ -151,7 +151,8 @@ def _request(thread: Thread, task: str, interrupt: Interrupt) -> Request:
     is_own = "digest" in about and "kind" in about
     digest = str(about["digest"]) if is_own else said_digest(value)
     times = about["asked"] if is_own else 0  # LangGraph gives each question of a task an id of its own
-    actions: list[Mapping[str, Any]] = about.get("action_requests") or []
+    is_call = about.get("type") == "tool_approval"  # LangChain's middleware, asking about each call by itself
+    actions: list[Mapping[str, Any]] = about.get("action_requests") or ([about] if is_call else [])
     said = "\n\n".join(str(action.get("description") or action.get("name") or "") for action in actions)
     return Request(
         id=f"{thread.tag}-{interrupt.id}-{digest[:12]}-{times}",
@@ -159,7 +160,7 @@ def _request(thread: Thread, task: str, interrupt: Interrupt) -> Request:
         step=str(about["step"]) if is_own else task,
         prompt=str(about["prompt"]) if is_own else said or str(value),
         arguments=actions[0].get("args") or {} if actions else {},
-        schema=about.get("schema") or {} if is_own else {},
+        schema=about.get("schema") or {} if is_own else _declared(interrupt),
         assignee=about.get("assignee") if is_own else None,
         deadline=about.get("deadline") if is_own else None,
         problem=about.get("problem") if is_own else None,
@@ -167,6 +168,12 @@ def _request(thread: Thread, task: str, interrupt: Interrupt) -> Request:
         digest=digest,
         interrupt=interrupt,
     )
+
+
+def _declared(interrupt: Interrupt) -> Mapping[str, JsonValue]:
+    """Return the JSON Schema that a specialist's question itself sets for its answer."""
+    schema: object = interrupt.response_schema
+    return cast("Mapping[str, JsonValue]", schema) if isinstance(schema, Mapping) else {}
 
 
 def said_digest(value: object) -> str:
