@@ -14,7 +14,7 @@ from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMet
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-__all__ = ["Bomb", "MinedAsyncSaver", "MinedConnection", "MinedSaver", "UNFLUSHED", "mined_connection"]
+__all__ = ["UNFLUSHED", "Bomb", "MinedAsyncSaver", "MinedConnection", "MinedSaver", "mined_connection"]
 
 UNFLUSHED = "PRAGMA synchronous=OFF"
 """What a killed process has written stays written; only a machine that fails would lose it, and waiting is slow."""
@@ -53,7 +53,11 @@ class MinedSaver(SqliteSaver):
         self.bomb = bomb
 
     def put(
-        self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata, new_versions: ChannelVersions
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
     ) -> RunnableConfig:
         with self.bomb.around():
             return super().put(config, checkpoint, metadata, new_versions)
@@ -71,7 +75,11 @@ class MinedAsyncSaver(AsyncSqliteSaver):
     bomb = Bomb()
 
     async def aput(
-        self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata, new_versions: ChannelVersions
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
     ) -> RunnableConfig:
         with self.bomb.around():
             return await super().aput(config, checkpoint, metadata, new_versions)

@@ -12,7 +12,20 @@ from typing import Literal, cast
 from pydantic import JsonValue
 from tests.faults.ledger import Line
 
-__all__ = ["End", "History", "Recorded", "Rules", "Stretch", "Violation", "outlined", "plain", "said", "token", "told", "violations"]
+__all__ = [
+    "End",
+    "History",
+    "Recorded",
+    "Rules",
+    "Stretch",
+    "Violation",
+    "outlined",
+    "plain",
+    "said",
+    "token",
+    "told",
+    "violations",
+]
 
 Verdict = Literal["yes", "no", "say"]
 Code = Literal[
@@ -54,7 +67,9 @@ def plain(text: str) -> str:
 
 def outlined(outcomes: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """What must be the same in every run of a plan: status and output, whenever the answers came."""
-    text = json.dumps({step: [_field(outcome, "status"), _field(outcome, "output")] for step, outcome in outcomes.items()})
+    text = json.dumps(
+        {step: [_field(outcome, "status"), _field(outcome, "output")] for step, outcome in outcomes.items()}
+    )
     return cast("dict[str, JsonValue]", json.loads(plain(text)))
 
 
@@ -182,7 +197,7 @@ def _work(history: History) -> Iterator[Violation]:
 def _approvals(history: History) -> Iterator[Violation]:
     """Nothing begins before a human has said yes to it, and what a human has said is stored by then."""
     given: dict[str, set[str]] = {}
-    for number, stretch in enumerate(history.stretches):
+    for stretch in history.stretches:
         begun: dict[str, None] = {}
         for line in stretch.lines:
             if line.event == "answer":
@@ -219,7 +234,8 @@ def _answers(history: History) -> Iterator[Violation]:
                         yield Violation(code="asked_again", step=line.step, message=f"{taken[request]} was taken")
         stored = stretch.recorded.answers
         for request, words in taken.items():
-            if request not in stored:
+            ended = _field(stretch.recorded.outcomes.get(words.split(":")[1]), "status")
+            if request not in stored and ended != "cancelled":
                 message = f"{words} was taken, and is not stored after stretch {number}"
                 yield Violation(code="forgotten", step=words.split(":")[1], message=message)
         for request, words in stored.items():
@@ -228,7 +244,9 @@ def _answers(history: History) -> Iterator[Violation]:
         asked.setdefault(words.split(":")[1], set()).add(words)
     found = history.end.outcomes if history.end is not None else {}
     for step, outcome in found.items():
-        if step in history.rules.asks and (heard := said(outcome)) != asked.get(step, set()):
+        if step not in history.rules.asks or _field(outcome, "status") == "cancelled":
+            continue
+        if (heard := said(outcome)) != asked.get(step, set()):
             message = f"was told {sorted(heard)}, and answered {sorted(asked.get(step, ()))}"
             yield Violation(code="misheard", step=step, message=message)
 

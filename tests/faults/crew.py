@@ -43,6 +43,10 @@ def crew_of(ledger: Ledger | None, *, speed: float = 1.0) -> tuple[object, ...]:
         write("end", task, context)
         return {"step": task.step, "of": _digest(task.input.get("of")), "said": task.input.get("said")}
 
+    def questions(task: StepTask) -> range:
+        count = task.input.get("questions")
+        return range(count if isinstance(count, int) else 1)
+
     @specialist
     async def worker(task: StepTask, context: StepContext) -> object:
         return await work(task, context)
@@ -60,15 +64,14 @@ def crew_of(ledger: Ledger | None, *, speed: float = 1.0) -> tuple[object, ...]:
     @specialist
     async def asker(task: StepTask, context: StepContext) -> object:
         await begin(task, context)
-        told = interrupt({"step": task.step, "number": 0})
+        told = [interrupt({"step": task.step, "number": number}) for number in questions(task)]
         write("end", task, context)
         return {"told": told}
 
     @specialist
     async def inquirer(task: StepTask, context: StepContext) -> object:
         await begin(task, context)
-        questions = task.input.get("questions")
-        told = [context.ask(f"What of {one}?") for one in range(questions if isinstance(questions, int) else 1)]
+        told = [context.ask(f"What of {one}?") for one in questions(task)]
         write("end", task, context)
         return {"told": told}
 

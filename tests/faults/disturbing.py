@@ -38,6 +38,8 @@ class Moment:
     """After so many lines of its ledger."""
     pause: float = 0.0
     """And so many seconds."""
+    writes: int | None = None
+    """Or, with a `CutSaver`, after so many writes."""
 
     @staticmethod
     def several(chance: random.Random) -> "tuple[Moment, ...]":
@@ -49,32 +51,50 @@ class Moment:
         )
 
 
+@dataclass(slots=True)
+class Wire:
+    """To a database; savers are copied, and their copies share it."""
+
+    is_cut: bool = False
+    left: int | None = None
+    """How many writes still go through; None: all until it is cut."""
+
+    def pass_on(self, writes: int) -> None:
+        """Let some writes through.
+
+        Raises:
+            sqlite3.OperationalError: It is cut.
+        """
+        if self.left is not None:
+            self.is_cut = self.left < writes
+            self.left -= writes
+        if self.is_cut:
+            raise sqlite3.OperationalError("disk I/O error")
+
+
 class CutSaver(SqliteSaver):
     """A saver whose database is gone from some moment on."""
 
-    cut = False
-    left: int | None = None
-    """How many writes it still does; None: all until it is cut."""
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self.wire = Wire()
 
     def put(
-        self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata, new_versions: ChannelVersions
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        self._check(writes=1)
+        self.wire.pass_on(1)
         return super().put(config, checkpoint, metadata, new_versions)
 
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        self._check(writes=1)
+        self.wire.pass_on(1)
         super().put_writes(config, writes, task_id, task_path)
-        self._check()  # written, and nobody is told so
-
-    def _check(self, writes: int = 0) -> None:
-        if self.left is not None:
-            self.cut = self.left < writes
-            self.left -= writes
-        if self.cut:
-            raise sqlite3.OperationalError("disk I/O error")
+        self.wire.pass_on(0)  # written, and nobody is told so
 
 
 def sqlite_savers(database: Path) -> Opened:
@@ -130,15 +150,15 @@ async def disturbed(
     return witness.history(rules_of(case), await expected_of(case))
 
 
-async def _stopped(
-    life: "asyncio.Task[None]", saver: BaseCheckpointSaver[Any], ledger: Ledger, moment: Moment
-) -> None:
+async def _stopped(life: "asyncio.Task[None]", saver: BaseCheckpointSaver[Any], ledger: Ledger, moment: Moment) -> None:
     """Stop it soon, in one way or another."""
-    while ledger.written < moment.lines and not life.done():
+    if isinstance(saver, CutSaver):
+        saver.wire.left = moment.writes
+    while moment.writes is None and ledger.written < moment.lines and not life.done():
         await asyncio.sleep(0.001)
     await asyncio.sleep(moment.pause)
     if isinstance(saver, CutSaver):
-        saver.cut = True
+        saver.wire.is_cut = moment.writes is None
         with suppress(sqlite3.OperationalError):
             await _undisturbed(life)
     else:

@@ -44,7 +44,12 @@ class Question:
             return words
         approves = words.startswith("yes:")
         chance = _chance(case, self.step, "shape")
-        if approves and self.request.kind == "gate" and "instruction" in self.request.arguments and chance.random() < 0.2:
+        if (
+            approves
+            and self.request.kind == "gate"
+            and "instruction" in self.request.arguments
+            and chance.random() < 0.2
+        ):
             given = cast("Mapping[str, object]", self.request.arguments["input"])
             own = {name: value for name, value in given.items() if name != "of"}  # in which others' words may be
             return {"type": "edit", "args": {"input": {**own, "said": words}}}

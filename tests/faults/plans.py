@@ -119,7 +119,7 @@ class _Draft:
             {"type": "human_approval", "prompt": "May it go on?"},
             {"type": "human_input", "prompt": "What is it?", "schema": {"type": "string", "minLength": 1}},
             {"type": "wait", "event": "post"},
-            {"agent": "asker", "input": {"ms": self.chance.choice([0, 2])}},
+            {"agent": "asker", "input": {"ms": self.chance.choice([0, 2]), "questions": self.chance.choice([1, 2])}},
             {"agent": "inquirer", "input": {"questions": self.chance.choice([1, 2])}},
         ]
         return {"id": self._named("ask"), **self.chance.choice(makers)}
@@ -223,7 +223,9 @@ def rules_of(case: Case) -> Rules:
 
     asking = {step_id for step_id, step in steps.items() if _asks(step)}
     return Rules(
-        approvals={step_id: found for step_id, step in steps.items() if step.type == "agent" and (found := demands(step_id))},
+        approvals={
+            step_id: found for step_id, step in steps.items() if step.type == "agent" and (found := demands(step_id))
+        },
         asks=frozenset(asking | {step_id for step_id in gated if steps[step_id].type != "map"}),
     )
 

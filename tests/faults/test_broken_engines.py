@@ -43,9 +43,7 @@ class BrokenSaver(SqliteSaver):
     process = 0
     """Which process of the run opened it."""
 
-    def put_writes(
-        self, config: RunnableConfig, writes: Sequence[Write], task_id: str, task_path: str = ""
-    ) -> None:
+    def put_writes(self, config: RunnableConfig, writes: Sequence[Write], task_id: str, task_path: str = "") -> None:
         super().put_writes(config, [kept for one in writes for kept in self.written(one)], task_id, task_path)
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:

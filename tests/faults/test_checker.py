@@ -13,8 +13,8 @@ from tests.faults.checker import (
     outlined,
     plain,
     said,
-    told,
     token,
+    told,
     violations,
 )
 from tests.faults.ledger import Line
@@ -103,7 +103,9 @@ def test_an_outcome_that_is_gone_is_found() -> None:
 
 
 def test_an_outcome_that_has_changed_is_found() -> None:
-    assert codes(history(FIRST, SECOND, stretch("end print 1 k3 -", outcomes={**OUTCOMES, "read": done(5)}))) == {"lost"}
+    assert codes(history(FIRST, SECOND, stretch("end print 1 k3 -", outcomes={**OUTCOMES, "read": done(5)}))) == {
+        "lost"
+    }
 
 
 def test_a_result_that_is_not_what_was_recorded_is_found() -> None:
@@ -138,7 +140,9 @@ def test_a_step_that_begins_before_its_approval_is_found() -> None:
 
 
 def test_a_step_that_begins_on_an_approval_that_is_not_stored_is_found() -> None:
-    unstored = Stretch(lines=SECOND.lines, recorded=Recorded(outcomes={"read": done(1)}, answers={"r1": YES}), killed=True)
+    unstored = Stretch(
+        lines=SECOND.lines, recorded=Recorded(outcomes={"read": done(1)}, answers={"r1": YES}), killed=True
+    )
     assert [str(one) for one in violations(history(FIRST, unstored, THIRD))] == [
         "ungated: print: begun, and no yes at okay is stored"
     ]

@@ -205,7 +205,7 @@ class Life(RuleBasedStateMachine):
             raise AssertionError("nothing runs")
         wanted = self.model.working()
         while not task.done() and (not wanted or set(self.waiting) != wanted):
-            assert set(self.waiting) <= wanted | {one for one in self.model.status}
+            assert set(self.waiting) <= wanted | set(self.model.status)
             await asyncio.sleep(0.0005)
         if task.done():
             self.task = None
@@ -240,10 +240,14 @@ class Life(RuleBasedStateMachine):
             is_asked_for_yes = one.request.kind in ("gate", "approval")
             verdict: Verdict = ("no" if one.step in no else "yes") if is_asked_for_yes else "say"
             words = token(verdict, one.step, one.number, self.tries)
-            answers[one.request.id] = words if verdict == "say" else {
-                "type": "approve" if verdict == "yes" else "reject",
-                "message": words,
-            }
+            answers[one.request.id] = (
+                words
+                if verdict == "say"
+                else {
+                    "type": "approve" if verdict == "yes" else "reject",
+                    "message": words,
+                }
+            )
             self.ledger.write(Line("answer", one.step, one.number, one.request.id, words))
         return answers
 
@@ -296,7 +300,7 @@ class Life(RuleBasedStateMachine):
         answers = self.said_to(questions, no)
 
         async def cut_short() -> None:
-            self.saver.left = writes
+            self.saver.wire.left = writes
             self.task = asyncio.create_task(aanswer(self.agent, CONFIG, answers))
             for _ in range(100):
                 if not self.task.done():

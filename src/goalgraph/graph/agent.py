@@ -85,9 +85,9 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         run, config = self._prepared(config)
         if config.get("configurable", {}).get("checkpoint_ns"):
             input = _of_parent(input)
-        given = complete(input, PlanPolicy(max_steps=self.limits.max_steps), self.registry.cards, self.library)
-        if isinstance(given, dict):
-            run.checked = cast("dict[str, Plan | None]", given)["plan"]
+        given: object = complete(input, PlanPolicy(max_steps=self.limits.max_steps), self.registry.cards, self.library)
+        whole = cast("dict[str, Plan | None]", given) if isinstance(given, dict) else {}
+        run.checked = whole.get("plan")
         if kwargs.get("durability") is None and isinstance(vars(self)["checkpointer"], AnyLoopSaver):
             kwargs["durability"] = "sync"
         return self._streamed(given, run, config, kwargs)

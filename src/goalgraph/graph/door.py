@@ -44,7 +44,7 @@ async def admit(thread: Thread, given: object) -> tuple[object, tuple[Entry, ...
         return given, ()
     if thread.is_new:
         raise UnknownRun(f"thread {thread.id!r} has no run to go on with", hint="check thread_id and checkpointer")
-    command = cast("Command[Any]", Command() if given is None else given)
+    command: Command[Any] = Command() if given is None else cast("Any", given)
     is_answer = given is not None and _is_answer(command)
     if is_answer:
         thread = await _recorded(thread, taken(thread, _by_request(thread, command.resume)))
@@ -72,7 +72,7 @@ def taken(thread: Thread, answers: Mapping[str, Said]) -> tuple[Entry, ...]:
     for request_id, said in answers.items():
         found: Entry | AnswerProblem | None
         if (request := requests.get(request_id)) is not None:
-            found = _entry(request, said, thread.taken_in.get(request.interrupt.id, 0))
+            found = _entry(thread, request, said)
         elif request_id in given:
             found = _repeated(request_id, *given[request_id], said_digest(said.answer))
         else:
@@ -110,7 +110,7 @@ def _said(answer: object) -> Said:
     return answer if isinstance(answer, Said) else Said(answer=answer)
 
 
-def _entry(request: Request, said: Said, place: int) -> Entry | AnswerProblem:
+def _entry(thread: Thread, request: Request, said: Said) -> Entry | AnswerProblem:
     reply = read_reply(request.interrupt.value, said.answer, request.schema)
     if isinstance(reply, Problem):
         return AnswerProblem(request=request.id, code="invalid", message=reply.message, step=request.step)
@@ -122,7 +122,15 @@ def _entry(request: Request, said: Said, place: int) -> Entry | AnswerProblem:
         by=said.by,
         at=datetime.now(UTC).isoformat(),
     )
-    return Entry(interrupt=request.interrupt.id, kind=request.kind, step=request.step, place=place, envelope=envelope)
+    task = thread.asker(request.interrupt.id)
+    return Entry(
+        interrupt=request.interrupt.id,
+        kind=request.kind,
+        step=request.step,
+        task=task,
+        place=thread.taken_in.get(task, 0),
+        envelope=envelope,
+    )
 
 
 def _repeated(request_id: str, step: str, before: str, now: str) -> AnswerProblem | None:

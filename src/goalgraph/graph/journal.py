@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from goalgraph.graph.replies import Envelope
 from goalgraph.planner.decision import Decision
 
-__all__ = ["Entry", "entries_of", "record", "taken_in"]
+__all__ = ["Entry", "asking_tasks", "entries_of", "record", "taken_in"]
 
 _CHANNEL = "goalgraph_answer"
 _TASK = "goalgraph-answer-"
@@ -31,8 +31,10 @@ class Entry:
     kind: str
     step: str
     """Id of the step; for a specialist's own question, the specialist."""
+    task: str
+    """LangGraph's id of the task that asks."""
     place: int
-    """How many answers its task had taken in before."""
+    """How many answers that task had taken in before."""
     envelope: Envelope
 
     @property
@@ -71,6 +73,7 @@ def entries_of(stored: CheckpointTuple | None) -> tuple[Entry, ...]:
             interrupt=one["interrupt"],
             kind=one["kind"],
             step=one["step"],
+            task=one["task"],
             place=one["place"],
             envelope=_opened(one["envelope"]),
         )
@@ -79,15 +82,20 @@ def entries_of(stored: CheckpointTuple | None) -> tuple[Entry, ...]:
 
 
 def taken_in(stored: CheckpointTuple | None) -> dict[str, int]:
-    """Count the answers that LangGraph has stored with the tasks that ask; by id of the interrupt that they show."""
+    """Count the answers that LangGraph has stored with the tasks that asked, by id of the task."""
     writes = (stored.pending_writes or []) if stored is not None else []
     resumed = [(task, cast("object", value)) for task, channel, value in writes if channel == RESUME]
-    counts = {task: len(cast("list[object]", value)) for task, value in resumed if isinstance(value, list)}
-    found: dict[str, int] = {}
+    return {task: len(cast("list[object]", value)) for task, value in resumed if isinstance(value, list)}
+
+
+def asking_tasks(stored: CheckpointTuple | None) -> dict[str, list[str]]:
+    """Find the tasks that show an interrupt, by its id: the one that asks, and for an item its map too."""
+    writes = (stored.pending_writes or []) if stored is not None else []
+    found: dict[str, list[str]] = {}
     for task, channel, value in writes:
         if channel == INTERRUPT:
-            for one in cast("Sequence[Interrupt]", value):  # a map shows those of its items too
-                found[one.id] = max(found.get(one.id, 0), counts.get(task, 0))
+            for one in cast("Sequence[Interrupt]", value):
+                found.setdefault(one.id, []).append(task)
     return found
 
 
@@ -104,6 +112,7 @@ async def record(saver: BaseCheckpointSaver[Any], config: RunnableConfig, entrie
             "interrupt": entry.interrupt,
             "kind": entry.kind,
             "step": entry.step,
+            "task": entry.task,
             "place": entry.place,
             "envelope": entry.envelope.packed(),
         }

@@ -1,7 +1,7 @@
 """A thread as it is stored: where its run stands, what is asked, and which answers are there already."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -10,8 +10,9 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Interrupt, StateSnapshot
 from pydantic import JsonValue
 
+from goalgraph.graph.answers import as_mapping
 from goalgraph.graph.digests import digest_of
-from goalgraph.graph.journal import Entry, entries_of, taken_in
+from goalgraph.graph.journal import Entry, asking_tasks, entries_of, taken_in
 from goalgraph.graph.recorded import recorded_items, recorded_outcomes
 from goalgraph.graph.storage_errors import reading
 from goalgraph.graph.stored import check_stored
@@ -69,7 +70,9 @@ class Thread:
     items: Mapping[str, Outcome]
     """Outcomes of items of maps that are not over."""
     taken_in: Mapping[str, int]
-    """How many answers the asking task has taken in, by id of the interrupt."""
+    """How many answers have been taken in, by task."""
+    showing: Mapping[str, Sequence[str]]
+    """Tasks that show an interrupt, by its id."""
 
     @property
     def is_new(self) -> bool:
@@ -92,12 +95,17 @@ class Thread:
 
     def undelivered(self) -> tuple[Entry, ...]:
         """Answers that the run has not taken in; given once more, LangGraph would take one for the next question's."""
-        return tuple(one for one in self.answered() if self.taken_in.get(one.interrupt, 0) <= one.place)
+        return tuple(one for one in self.answered() if self.taken_in.get(one.task, 0) <= one.place)
 
     def answered(self) -> tuple[Entry, ...]:
         """Answers that the run has not gone on from, whether it has taken them in or not."""
         asked = {request.id for request in self.asked()}
         return tuple(entry for entry in self.entries if entry.request in asked)
+
+    def asker(self, interrupt: str) -> str:
+        """Id of the task that asks; for an item of a map, its own and not the map's."""
+        tasks = {task.id for task in self.snapshot.tasks}
+        return max(self.showing.get(interrupt, [""]), key=lambda one: one not in tasks)
 
     def recorded(self) -> dict[str, Outcome]:
         """Every outcome that is stored, by step, those of items of unfinished maps included."""
@@ -134,20 +142,21 @@ async def read_thread(agent: _HasState, config: RunnableConfig, saver: BaseCheck
         entries=entries,
         items=recorded_items(stored),
         taken_in=taken_in(stored),
+        showing=asking_tasks(stored),
     )
 
 
 def saver_of(agent: _HasState, config: RunnableConfig) -> BaseCheckpointSaver[Any] | None:
     """Return the checkpointer of a call: the one that comes with it, or the agent's."""
-    given = [one for one in config.get("configurable", {}).values() if isinstance(one, BaseCheckpointSaver)]
-    own: object = agent.checkpointer
-    found = next(iter(given), own)
-    return found if isinstance(found, BaseCheckpointSaver) else None
+    for one in (*config.get("configurable", {}).values(), agent.checkpointer):
+        if isinstance(one, BaseCheckpointSaver):
+            return cast("BaseCheckpointSaver[Any]", one)
+    return None
 
 
 def _request(thread: Thread, task: str, interrupt: Interrupt) -> Request:
     value: object = interrupt.value
-    about = dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else dict[str, Any]()
+    about = cast("Mapping[str, Any]", as_mapping(value) or {})
     is_own = "digest" in about and "kind" in about
     digest = str(about["digest"]) if is_own else said_digest(value)
     times = about["asked"] if is_own else 0  # LangGraph gives each question of a task an id of its own
@@ -172,8 +181,7 @@ def _request(thread: Thread, task: str, interrupt: Interrupt) -> Request:
 
 def _declared(interrupt: Interrupt) -> Mapping[str, JsonValue]:
     """Return the JSON Schema that a specialist's question itself sets for its answer."""
-    schema: object = interrupt.response_schema
-    return cast("Mapping[str, JsonValue]", schema) if isinstance(schema, Mapping) else {}
+    return cast("Mapping[str, JsonValue]", as_mapping(interrupt.response_schema) or {})
 
 
 def said_digest(value: object) -> str:

@@ -87,7 +87,7 @@ class Retry(_Stored):
     factor: Annotated[float, Field(ge=1, allow_inf_nan=False, strict=True)] = 2.0
     """Each further wait is this many times the last one, with jitter."""
     max_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)] = 60.0
-    """No wait is longer."""
+    """No wait is longer, unless the other side asks for it (``Retry-After``)."""
 
 
 class _Step(_Stored):
