@@ -3,7 +3,7 @@
 import os
 import signal
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,9 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from tests.faults.stores import UNFLUSHED
 
-__all__ = ["UNFLUSHED", "Bomb", "MinedAsyncSaver", "MinedConnection", "MinedSaver", "mined_connection"]
-
-UNFLUSHED = "PRAGMA synchronous=OFF"
-"""What a killed process has written stays written; only a machine that fails would lose it, and waiting is slow."""
+__all__ = ["Bomb", "MinedAsyncSaver", "MinedConnection", "MinedSaver", "mined_connection"]
 
 
 @dataclass(slots=True)
@@ -30,7 +28,7 @@ class Bomb:
     count: int = 0
 
     @contextmanager
-    def around(self) -> Iterator[None]:
+    def around(self) -> Generator[None]:
         """Stand around a write."""
         self.count += 1
         number = self.count
@@ -105,17 +103,17 @@ class MinedConnection(sqlite3.Connection):
 
 
 class _MinedCursor(sqlite3.Cursor):
-    def execute(self, sql: str, parameters: Any = (), /) -> "sqlite3.Cursor":
+    def execute(self, sql: str, parameters: Any = (), /) -> "_MinedCursor":
         return self._counted(sql, lambda: super(_MinedCursor, self).execute(sql, parameters))
 
-    def executemany(self, sql: str, parameters: Any, /) -> "sqlite3.Cursor":
+    def executemany(self, sql: str, parameters: Any, /) -> "_MinedCursor":
         return self._counted(sql, lambda: super(_MinedCursor, self).executemany(sql, parameters))
 
-    def _counted(self, sql: str, write: Any) -> "sqlite3.Cursor":
+    def _counted(self, sql: str, write: Callable[[], "_MinedCursor"]) -> "_MinedCursor":
         if not sql.lstrip().upper().startswith("INSERT"):
-            return cast("sqlite3.Cursor", write())
+            return write()
         with cast("MinedConnection", self.connection).bomb.around():
-            return cast("sqlite3.Cursor", write())
+            return write()
 
 
 def mined_connection(database: Path, bomb: Bomb) -> MinedConnection:

@@ -18,6 +18,7 @@ __all__ = [
     "Recorded",
     "Rules",
     "Stretch",
+    "Verdict",
     "Violation",
     "outlined",
     "plain",
@@ -221,7 +222,7 @@ def _answers(history: History) -> Iterator[Violation]:
     """Answers that were taken are kept, come to who has asked and to nobody else, and are not asked for again."""
     questions: dict[str, tuple[str, int]] = {}
     taken: dict[str, str] = {}
-    asked: dict[str, set[str]] = {}
+    given: dict[str, set[str]] = {}
     for number, stretch in enumerate(history.stretches):
         for line in stretch.lines:
             if line.event == "answer":
@@ -241,13 +242,13 @@ def _answers(history: History) -> Iterator[Violation]:
         for request, words in stored.items():
             yield from _same(taken, request, words, "stored")
     for words in taken.values():
-        asked.setdefault(words.split(":")[1], set()).add(words)
-    found = history.end.outcomes if history.end is not None else {}
+        given.setdefault(words.split(":")[1], set()).add(words)
+    found: Mapping[str, JsonValue] = history.end.outcomes if history.end is not None else {}
     for step, outcome in found.items():
         if step not in history.rules.asks or _field(outcome, "status") == "cancelled":
             continue
-        if (heard := said(outcome)) != asked.get(step, set()):
-            message = f"was told {sorted(heard)}, and answered {sorted(asked.get(step, ()))}"
+        if (heard := set(said(outcome))) != given.get(step, set()):
+            message = f"was told {sorted(heard)}, and answered {sorted(given.get(step, ()))}"
             yield Violation(code="misheard", step=step, message=message)
 
 

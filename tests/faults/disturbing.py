@@ -3,28 +3,20 @@
 import asyncio
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver, ChannelVersions, Checkpoint, CheckpointMetadata
-from langgraph.checkpoint.sqlite import SqliteSaver
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-from tests.faults.bombs import UNFLUSHED
 from tests.faults.checker import History
 from tests.faults.crew import agent_for
 from tests.faults.ledger import Ledger
 from tests.faults.life import expected_of, live
 from tests.faults.plans import Case, rules_of
+from tests.faults.stores import CutSaver, Opened, Saver
 from tests.faults.witness import Witness
 
-__all__ = ["CutSaver", "Moment", "Opened", "disturbed", "sqlite_savers"]
-
-Opened = Callable[[random.Random], AbstractAsyncContextManager[BaseCheckpointSaver[Any]]]
-"""Opens the run's database as a new process would."""
+__all__ = ["Moment", "disturbed"]
 
 _SECONDS = 40.0
 """In which a run that nobody disturbs any more must have ended."""
@@ -51,83 +43,16 @@ class Moment:
         )
 
 
-@dataclass(slots=True)
-class Wire:
-    """To a database; savers are copied, and their copies share it."""
-
-    is_cut: bool = False
-    left: int | None = None
-    """How many writes still go through; None: all until it is cut."""
-
-    def pass_on(self, writes: int) -> None:
-        """Let some writes through.
-
-        Raises:
-            sqlite3.OperationalError: It is cut.
-        """
-        if self.left is not None:
-            self.is_cut = self.left < writes
-            self.left -= writes
-        if self.is_cut:
-            raise sqlite3.OperationalError("disk I/O error")
-
-
-class CutSaver(SqliteSaver):
-    """A saver whose database is gone from some moment on."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        super().__init__(connection)
-        self.wire = Wire()
-
-    def put(
-        self,
-        config: RunnableConfig,
-        checkpoint: Checkpoint,
-        metadata: CheckpointMetadata,
-        new_versions: ChannelVersions,
-    ) -> RunnableConfig:
-        self.wire.pass_on(1)
-        return super().put(config, checkpoint, metadata, new_versions)
-
-    def put_writes(
-        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
-    ) -> None:
-        self.wire.pass_on(1)
-        super().put_writes(config, writes, task_id, task_path)
-        self.wire.pass_on(0)  # written, and nobody is told so
-
-
-def sqlite_savers(database: Path) -> Opened:
-    """Open a SQLite file with any of the savers there are."""
-
-    @asynccontextmanager
-    async def opened(chance: random.Random) -> AsyncIterator[BaseCheckpointSaver[Any]]:
-        kind = chance.choice([SqliteSaver, SqliteSaver, CutSaver, AsyncSqliteSaver])
-        if kind is AsyncSqliteSaver:
-            async with AsyncSqliteSaver.from_conn_string(str(database)) as saver:
-                await saver.conn.execute(UNFLUSHED)
-                yield saver
-        else:
-            connection = sqlite3.connect(database, check_same_thread=False)
-            connection.execute(UNFLUSHED)
-            try:
-                yield kind(connection)
-            finally:
-                connection.close()
-
-    return opened
-
-
 async def disturbed(
     case: Case, folder: Path, opened: Opened, chance: random.Random, moments: Sequence[Moment], *, gated: bool = True
 ) -> History:
-    """Run a plan that is stopped several times at moments of chance, until it has ended.
+    """Run a plan that is stopped several times, until it has ended.
 
     Args:
         case: The plan.
         folder: For its notes.
         opened: Opens its database.
-        chance: Of the moments and the answers.
+        chance: Of the answers.
         moments: When it is stopped.
         gated: Whether its policy is heeded.
     """
@@ -150,7 +75,7 @@ async def disturbed(
     return witness.history(rules_of(case), await expected_of(case))
 
 
-async def _stopped(life: "asyncio.Task[None]", saver: BaseCheckpointSaver[Any], ledger: Ledger, moment: Moment) -> None:
+async def _stopped(life: "asyncio.Task[None]", saver: Saver, ledger: Ledger, moment: Moment) -> None:
     """Stop it soon, in one way or another."""
     if isinstance(saver, CutSaver):
         saver.wire.left = moment.writes

@@ -12,20 +12,20 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, cast
 
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.sqlite import SqliteSaver
-from tests.faults.bombs import UNFLUSHED, Bomb, MinedAsyncSaver, MinedSaver, mined_connection
+from tests.faults.bombs import Bomb, MinedAsyncSaver, MinedSaver, mined_connection
 from tests.faults.checker import violations
 from tests.faults.life import expected_of
 from tests.faults.plans import Case, Document, flat_steps, rules_of
+from tests.faults.stores import UNFLUSHED, Saver, connected
 from tests.faults.witness import Witness
 from tests.faults.worker import process
 
@@ -45,10 +45,11 @@ STEPS: list[Document] = [
 ]
 CASE = Case(seed=4, plan={"inputs": {}, "steps": STEPS}, gates=("publish", "careful"))
 Way = Literal["connection", "saver", "async"]
+WHEN: tuple[Literal["before", "after"], ...] = ("before", "after")
 
 
 @asynccontextmanager
-async def mined(way: Way, database: Path, bomb: Bomb) -> AsyncIterator[BaseCheckpointSaver[Any]]:
+async def mined(way: Way, database: Path, bomb: Bomb) -> AsyncGenerator[Saver]:
     """Open a database whose writes count."""
     if way == "async":
         async with MinedAsyncSaver.from_conn_string(str(database)) as saver:
@@ -56,9 +57,7 @@ async def mined(way: Way, database: Path, bomb: Bomb) -> AsyncIterator[BaseCheck
             saver.bomb = bomb  # type: ignore[attr-defined]
             yield saver
     elif way == "saver":
-        connection = sqlite3.connect(database, check_same_thread=False)
-        connection.execute(UNFLUSHED)
-        yield MinedSaver(connection, bomb)
+        yield MinedSaver(connected(database), bomb)
     else:
         yield SqliteSaver(mined_connection(database, bomb))
 
@@ -93,7 +92,7 @@ async def _in_time(work: Awaitable[None]) -> None:
 
 def main() -> None:
     """See the module."""
-    folder, way = Path(sys.argv[1]), sys.argv[2]
+    folder, way = Path(sys.argv[1]), cast("Way", sys.argv[2])
     first, step = (int(sys.argv[3]), int(sys.argv[4])) if len(sys.argv) > 3 else (1, 1)
     if way not in ("connection", "saver", "async"):
         raise SystemExit(__doc__)
@@ -101,18 +100,18 @@ def main() -> None:
     gc.freeze()
     whole = folder / "whole"
     whole.mkdir()
-    _must(_forked(lambda: _run(way, whole, Bomb())), 0)
+    _must(_forked(partial(_run, way, whole, Bomb())), 0)
     count = int((whole / "count").read_text())
     rules = rules_of(CASE)
     print(json.dumps({"count": count, "steps": len(flat_steps(CASE))}), flush=True)  # noqa: T201
     for number in range(first, count + 1, step):
-        for when in ("before", "after"):
+        for when in WHEN:
             place = folder / f"{number}-{when}"
             place.mkdir()
-            status = _forked(lambda: _run(way, place, Bomb(number, when)))  # noqa: B023
+            status = _forked(partial(_run, way, place, Bomb(number, when)))
             if status != 0:  # the order of the writes is not quite the same each time, and there may be fewer
                 _must(status, -signal.SIGKILL)
-                _must(_forked(lambda: _run(way, place, Bomb())), 0)  # noqa: B023
+                _must(_forked(partial(_run, way, place, Bomb())), 0)
             found = violations(Witness(place).history(rules, expected))
             said = {"at": number, "when": when, "killed": status != 0, "found": list(map(str, found))}
             print(json.dumps(said), flush=True)  # noqa: T201

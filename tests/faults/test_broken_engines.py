@@ -2,21 +2,21 @@
 
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
+from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.checkpoint.sqlite import SqliteSaver
-from tests.faults.bombs import UNFLUSHED
 from tests.faults.checker import told, violations
 from tests.faults.disturbing import Moment, disturbed
 from tests.faults.kill_everywhere import CASE
 from tests.faults.people import verdict
 from tests.faults.plans import Case
+from tests.faults.stores import Saver, connected
 
 from goalgraph import Outcome
 
@@ -134,20 +134,17 @@ class LosesQuestions(BrokenSaver):
 
 
 async def found_in(
-    saver: type[SqliteSaver], folder: Path, *, case: Case = CASE, gated: bool = True
+    saver: type[BrokenSaver], folder: Path, *, case: Case = CASE, gated: bool = True
 ) -> tuple[set[str], str]:
     """Run with a broken engine, and stop it in the middle; what the checker finds."""
     opened: list[BrokenSaver] = []
 
     @asynccontextmanager
-    async def opens(_chance: random.Random) -> AsyncIterator[BaseCheckpointSaver[Any]]:
-        connection = sqlite3.connect(folder / "run.sqlite", check_same_thread=False)
-        connection.execute(UNFLUSHED)
-        one = saver(connection)
-        if isinstance(one, BrokenSaver):
-            one.process = len(opened)
-            opened.append(one)
-        yield one
+    async def opens(_chance: random.Random) -> AsyncGenerator[Saver]:
+        connection = connected(folder / "run.sqlite")
+        opened.append(saver(connection))
+        opened[-1].process = len(opened) - 1
+        yield opened[-1]
         connection.close()
 
     found = violations(await disturbed(case, folder, opens, random.Random(1), [Moment(30)], gated=gated))

@@ -2,18 +2,12 @@
 
 import asyncio
 import random
-import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from itertools import count
 from pathlib import Path
-from typing import Any
 
-from langgraph.checkpoint.base import BaseCheckpointSaver
-from tests.faults.bombs import UNFLUSHED
 from tests.faults.checker import told, violations
-from tests.faults.disturbing import CutSaver, Moment, Opened, disturbed
+from tests.faults.disturbing import Moment, disturbed
 from tests.faults.plans import Case
+from tests.faults.stores import CutSaver, sqlite_store
 
 QUESTIONS = Case(
     seed=1,
@@ -36,26 +30,14 @@ QUESTIONS = Case(
 )
 
 
-def cut_savers(database: Path, opened: list[CutSaver]) -> Opened:
-    @asynccontextmanager
-    async def opens(_chance: random.Random) -> AsyncIterator[BaseCheckpointSaver[Any]]:
-        connection = sqlite3.connect(database, check_same_thread=False)
-        connection.execute(UNFLUSHED)
-        opened.append(CutSaver(connection))
-        yield opened[-1]
-        connection.close()
-
-    return opens
-
-
 def test_a_run_cut_off_at_any_of_its_writes_keeps_every_promise(tmp_path: Path) -> None:
-    for writes in count():
+    writes, was_cut = 1, True  # before the first one, nothing is known of the run
+    while was_cut:
         folder = tmp_path / str(writes)
         folder.mkdir()
-        opened: list[CutSaver] = []
-        savers = cut_savers(folder / "run.sqlite", opened)
-        history = asyncio.run(disturbed(QUESTIONS, folder, savers, random.Random(1), [Moment(0, writes=writes)]))
+        opened = sqlite_store(folder / "run.sqlite", CutSaver)
+        history = asyncio.run(disturbed(QUESTIONS, folder, opened, random.Random(1), [Moment(0, writes=writes)]))
         assert told(violations(history)) == "", f"cut off after {writes} writes"
-        if len(opened) == 1:
-            break
+        was_cut = any(stretch.killed for stretch in history.stretches)
+        writes += 1
     assert writes > 30

@@ -32,10 +32,10 @@ def test_a_run_killed_at_any_of_its_writes_keeps_every_promise(tmp_path: Path) -
     for way in ways:
         (tmp_path / way[0]).mkdir()
     running = {way[0]: start(tmp_path / way[0], *way) for way in ways}
-    for way, process in running.items():
+    for name, process in running.items():
         said, errors = process.communicate()
         assert process.returncode == 0, errors
         first, *kills = map(json.loads, said.splitlines())
         assert first["count"] > 30
         assert [one for one in kills if one["found"]] == []
-        assert sum(one["killed"] for one in kills) >= 0.9 * len(kills), f"{way}: killed too seldom"
+        assert sum(one["killed"] for one in kills) >= 0.9 * len(kills), f"{name}: killed too seldom"

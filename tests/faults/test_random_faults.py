@@ -13,10 +13,13 @@ import time
 from pathlib import Path
 
 import pytest
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from tests.faults.checker import told, violations
-from tests.faults.disturbing import Moment, disturbed, sqlite_savers
+from tests.faults.disturbing import Moment, disturbed
 from tests.faults.life import expected_of
 from tests.faults.plans import flat_steps, make_case, rules_of
+from tests.faults.stores import CutSaver, sqlite_store
 from tests.faults.witness import Witness
 
 FAULTS = int(os.environ.get("GOALGRAPH_FAULTS", "16"))
@@ -26,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize("seed", range(FAULTS))
 async def test_a_run_that_is_cancelled_or_cut_off_keeps_every_promise(seed: int, tmp_path: Path) -> None:
     chance = random.Random(f"{seed} faults")
-    opened = sqlite_savers(tmp_path / "run.sqlite")
+    opened = sqlite_store(tmp_path / "run.sqlite", SqliteSaver, SqliteSaver, CutSaver, AsyncSqliteSaver)
     history = await disturbed(make_case(seed), tmp_path, opened, chance, Moment.several(chance))
     assert told(violations(history)) == ""
 

@@ -3,27 +3,26 @@
 import asyncio
 import os
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
-from langgraph.types import Command, interrupt
-from tests.faults.bombs import UNFLUSHED
-from tests.faults.checker import Rules, token, told, violations
-from tests.faults.disturbing import CutSaver
+from langgraph.types import Command
+from tests.faults.checker import Rules, Verdict, said, token, told, violations
+from tests.faults.handmade import Waiting, handmade_agent
 from tests.faults.ledger import Line
 from tests.faults.life import CONFIG
+from tests.faults.modelled import Model, Step, documents, plans
 from tests.faults.people import Question, question_of
+from tests.faults.stores import CutSaver, connected
 from tests.faults.witness import Witness, end_of, recorded_now
 
-from goalgraph import ApprovalPolicy, PlanAgent, StepContext, StepTask, aanswer, apending, create_plan_agent, specialist
+from goalgraph import PlanAgent, aanswer, apending
 from goalgraph.errors import (
     AlreadyAnswered,
     AnswerRefused,
@@ -35,74 +34,8 @@ from goalgraph.errors import (
 )
 
 T = TypeVar("T")
-Kind = Literal["work", "gated", "approval", "input", "raw"]
-Verdict = Literal["yes", "no", "say"]
-KINDS: tuple[Kind, ...] = ("work", "work", "gated", "approval", "input", "raw")
-FORMS: Mapping[Kind, Mapping[str, Any]] = {
-    "work": {"agent": "worker"},
-    "gated": {"agent": "careful"},
-    "approval": {"type": "human_approval", "prompt": "May it?"},
-    "input": {"type": "human_input", "prompt": "What?", "schema": {"type": "string"}},
-    "raw": {"agent": "asker"},
-}
-NO_ANSWERS = (None, "", {}, "yes please", 1, [], [True, True])
+NO_ANSWERS: tuple[Any, ...] = (None, "", {}, "yes please", 1, [], [True, True])
 EXAMPLES = max(15, int(os.environ.get("GOALGRAPH_FAULTS", "0")) // 2)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    kind: Kind
-    needs: tuple[str, ...]
-
-
-@st.composite
-def plans(draw: st.DrawFn) -> dict[str, Step]:
-    steps: dict[str, Step] = {}
-    for number in range(draw(st.integers(2, 7))):
-        needs = draw(st.sets(st.sampled_from(sorted(steps)), max_size=2)) if steps else set[str]()
-        steps[f"s{number}"] = Step(draw(st.sampled_from(KINDS)), tuple(sorted(needs)))
-    return steps
-
-
-class Model:
-    """What a run should be like: each step's end, and what people have said."""
-
-    def __init__(self, steps: Mapping[str, Step]) -> None:
-        self.steps = steps
-        self.status: dict[str, str] = {}
-        self.said: dict[str, Verdict] = {}
-
-    def working(self) -> set[str]:
-        """Steps that somebody works at."""
-        return {step for step in self._ready() if self._works(step)}
-
-    def asking(self) -> set[str]:
-        """Steps that wait for an answer."""
-        return {step for step in self._ready() if self.steps[step].kind != "work" and step not in self.said}
-
-    def go_on(self) -> None:
-        """Take in what follows from what is known."""
-        for step, about in self.steps.items():
-            if step in self.status:
-                continue
-            if any(self.status.get(need) in ("failed", "blocked") for need in about.needs):
-                self.status[step] = "blocked"
-            elif step in self._ready() and step in self.said and not self._works(step):
-                self.status[step] = "failed" if self.said[step] == "no" else "succeeded"
-
-    def is_over(self) -> bool:
-        return len(self.status) == len(self.steps)
-
-    def _ready(self) -> set[str]:
-        return {
-            step
-            for step, about in self.steps.items()
-            if step not in self.status and all(self.status.get(need) == "succeeded" for need in about.needs)
-        }
-
-    def _works(self, step: str) -> bool:
-        kind = self.steps[step].kind
-        return kind == "work" or (kind == "gated" and self.said.get(step) == "yes")
 
 
 class Life(RuleBasedStateMachine):
@@ -114,7 +47,7 @@ class Life(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="goalgraph-life-"))
         self.witness = Witness(self.folder)
         self.ledger = self.witness.open_ledger()
-        self.waiting: dict[str, asyncio.Future[bool]] = {}
+        self.waiting: Waiting = {}
         self.task: asyncio.Task[dict[str, Any]] | None = None
         self.result: dict[str, Any] = {}
         self.questions: list[Question] = []
@@ -127,39 +60,8 @@ class Life(RuleBasedStateMachine):
 
     def opened(self) -> tuple[PlanAgent, CutSaver]:
         """Open the database as a new process would."""
-        connection = sqlite3.connect(self.folder / "run.sqlite", check_same_thread=False)
-        connection.execute(UNFLUSHED)
-
-        async def work(task: StepTask, context: StepContext) -> str:
-            self.ledger.write(Line("start", task.step, context.attempt, context.idempotency_key))
-            future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-            self.waiting[task.step] = future
-            try:
-                works = await future
-            finally:
-                del self.waiting[task.step]
-            if not works:
-                raise ValueError(f"{task.step} fails")
-            self.ledger.write(Line("end", task.step, context.attempt, context.idempotency_key))
-            return task.step
-
-        @specialist
-        async def worker(task: StepTask, context: StepContext) -> str:
-            return await work(task, context)
-
-        @specialist
-        async def careful(task: StepTask, context: StepContext) -> str:
-            return await work(task, context)
-
-        @specialist
-        async def asker(task: StepTask, context: StepContext) -> str:
-            told = str(interrupt({"step": task.step, "number": 0}))
-            self.ledger.write(Line("end", task.step, context.attempt, context.idempotency_key))
-            return told
-
-        saver = CutSaver(connection)
-        policy = ApprovalPolicy(steps=("careful",))
-        return create_plan_agent(None, [worker, careful, asker], checkpointer=saver, approval=policy), saver
+        saver = CutSaver(connected(self.folder / "run.sqlite"))
+        return handmade_agent(saver, self.ledger, self.waiting), saver
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         async def in_time() -> T:
@@ -255,18 +157,17 @@ class Life(RuleBasedStateMachine):
         """Write down that answers were taken."""
         for one in questions:
             answer = answers[one.request.id]
-            words = answer["message"] if isinstance(answer, dict) else answer
-            self.model.said[one.step] = str(words).partition(":")[0]  # type: ignore[assignment]
+            (words,) = said(answer)
+            self.model.said[one.step] = words.partition(":")[0]
             self.answered[one.request.id] = (one.step, answer)
-            self.ledger.write(Line("taken", one.step, one.number, one.request.id, str(words)))
+            self.ledger.write(Line("taken", one.step, one.number, one.request.id, words))
 
     # What is done with it
 
     @initialize(steps=plans())
     def start(self, steps: dict[str, Step]) -> None:
         self.model = Model(steps)
-        plan = {"steps": [{"id": step, **FORMS[one.kind], "depends_on": one.needs} for step, one in steps.items()]}
-        self.go_on(self.agent.ainvoke({"goal": "live", "plan": plan}, CONFIG))
+        self.go_on(self.agent.ainvoke({"goal": "live", "plan": {"steps": documents(steps)}}, CONFIG))
 
     @precondition(lambda self: self.is_running)
     @rule(data=st.data())
@@ -346,10 +247,10 @@ class Life(RuleBasedStateMachine):
             step, answer = self.answered[request]
             changed = "another" if isinstance(answer, str) else {"type": "reject", "message": "no, no"}
             self._refused({request: changed}, AlreadyAnswered)
-            begun = len(self.witness_lines())
+            begun = self.witness.lines()
             result = self.do(aanswer(self.agent, CONFIG, {request: answer}))
             assert result.get("status") is None, f"the answer to {step} again has ended the run"
-            assert len(self.witness_lines()) == begun
+            assert self.witness.lines() == begun
             self._as_it_was()
 
     @precondition(lambda self: self.is_paused)
@@ -434,9 +335,6 @@ class Life(RuleBasedStateMachine):
         found = violations(self.witness.history(rules, None))
         assert not found, told(found)
 
-    def witness_lines(self) -> tuple[Line, ...]:
-        return self.witness.read()
-
     def _chosen(self, data: st.DataObject) -> tuple[list[Question], set[str]]:
         questions = data.draw(st.lists(st.sampled_from(self.questions), min_size=1, unique_by=id), "questions")
         return questions, data.draw(st.sets(st.sampled_from([one.step for one in questions]), max_size=1), "no to")
@@ -477,11 +375,11 @@ class Life(RuleBasedStateMachine):
         recorded = self.do(recorded_now(self.agent, CONFIG))
         self.witness.note(recorded, killed=True)
         status = {step: str(one["status"]) for step, one in recorded.outcomes.items() if isinstance(one, dict)}
-        said = {words.split(":")[1]: words.partition(":")[0] for words in recorded.answers.values()}
-        self.model.said |= said  # type: ignore[arg-type]
+        known = {words.split(":")[1]: words.partition(":")[0] for words in recorded.answers.values()}
+        self.model.said |= known
         self.model.go_on()
         assert status.items() <= self.model.status.items(), "recorded, and nothing like it has happened"
-        assert set(self.model.said) == set(said), "an answer that was taken is gone"
+        assert set(self.model.said) == set(known), "an answer that was taken is gone"
         self.model.status = status
 
 
@@ -494,6 +392,6 @@ def test_whatever_is_done_with_a_run_it_is_where_it_should_be() -> None:
             deadline=None,
             database=None,
             derandomize="GOALGRAPH_FAULTS" not in os.environ,
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
         ),
     )

@@ -1,6 +1,7 @@
 """The latest checkpoint of a thread is the one that was written last, whatever its id says."""
 
-from typing import Any
+from contextlib import suppress
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,8 @@ from langgraph.checkpoint.base import BaseCheckpointSaver, Checkpoint, Checkpoin
 from langgraph.checkpoint.memory import InMemorySaver
 
 from goalgraph.errors import CorruptRun
-from goalgraph.graph.latest import CHANNEL
+from goalgraph.graph.calling import Asking
+from goalgraph.graph.latest import CHANNEL, Latest
 from goalgraph.graph.savers import AnyLoopSaver
 
 
@@ -106,15 +108,18 @@ class Counting(InMemorySaver):
         super().put_writes(*args, **kwargs)
 
 
+def asked(saver: AnyLoopSaver) -> tuple[str, ...]:
+    return cast("Counting", saver.inner).asked
+
+
 def test_with_a_clock_that_goes_forward_nothing_more_is_read_or_written() -> None:
-    inner = Counting()
-    saver = AnyLoopSaver(inner)
+    saver = AnyLoopSaver(Counting())
     saver.get_tuple(config())
     for number in (1, 2, 3):
         put(saver, number)
     latest(saver)
     put(saver, 4)
-    assert inner.asked == ("get", "put", "put", "put", "get", "put")
+    assert asked(saver) == ("get", "put", "put", "put", "get", "put")
 
 
 def test_who_begins_at_a_checkpoint_of_his_own_looks_what_others_have_written_since() -> None:
@@ -123,9 +128,9 @@ def test_who_begins_at_a_checkpoint_of_his_own_looks_what_others_have_written_si
     put(here, 1)
     put(there, 9)
     latest(here, config(name(1)))
-    before = len(inner.asked)
+    before = len(asked(here))
     put(here, 2, name(1))
-    assert inner.asked[before:] == ("get", "put", "write")
+    assert asked(here)[before:] == ("get", "put", "write")
     assert latest(there).checkpoint["id"] == name(2)
 
 
@@ -137,6 +142,28 @@ def test_two_processes_that_write_at_once_do_not_lose_a_marker() -> None:
     put(here, 2)
     put(there, 3)  # which knows nothing of the one before
     assert latest(AnyLoopSaver(inner)).checkpoint["id"] == name(3)
+
+
+def test_what_was_read_before_more_was_written_is_not_believed() -> None:
+    inner, thread = InMemorySaver(), Latest()
+
+    def write(number: int) -> None:
+        finish(thread.write(config(), checkpoint(number), {"step": number}, {}), None)
+
+    def finish(asking: Asking[Any], answer: object) -> None:
+        with suppress(StopIteration):
+            while True:
+                answer = asking.send(answer).now(inner)
+
+    write(9)
+    write(5)
+    slow = thread.read(config())
+    answer = next(slow).now(inner)
+    write(6)
+    write(7)
+    finish(slow, answer)
+    write(8)
+    assert latest(AnyLoopSaver(inner)).checkpoint["id"] == name(8)
 
 
 def test_a_deleted_thread_begins_anew() -> None:

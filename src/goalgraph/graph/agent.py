@@ -86,8 +86,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         if config.get("configurable", {}).get("checkpoint_ns"):
             input = _of_parent(input)
         given: object = complete(input, PlanPolicy(max_steps=self.limits.max_steps), self.registry.cards, self.library)
-        whole = cast("dict[str, Plan | None]", given) if isinstance(given, dict) else {}
-        run.checked = whole.get("plan")
+        run.checked = _plan_of(given)
         if kwargs.get("durability") is None and isinstance(vars(self)["checkpointer"], AnyLoopSaver):
             kwargs["durability"] = "sync"
         return self._streamed(given, run, config, kwargs)
@@ -241,6 +240,11 @@ def _answer(result: Mapping[str, Any]) -> str:
             hint="call the tool from a graph with a checkpointer, or use the agent itself",
         )
     return str(result["answer"])
+
+
+def _plan_of(given: object) -> Plan | None:
+    """The plan in what a run is begun with, if one is."""
+    return cast("dict[str, Plan | None]", given).get("plan") if isinstance(given, dict) else None
 
 
 def _for_any_loop(value: Any) -> Any:

@@ -49,9 +49,10 @@ async def admit(thread: Thread, given: object) -> tuple[object, tuple[Entry, ...
     if is_answer:
         thread = await _recorded(thread, taken(thread, _by_request(thread, command.resume)))
     if not (entries := thread.undelivered()):
-        return (None if is_answer else given), thread.entries
+        return (None if is_answer or given is None else command), thread.entries
     resume = {entry.interrupt: _delivery(entry) for entry in entries}
-    return Command(resume=resume, update=command.update, goto=command.goto, graph=command.graph), thread.entries
+    going_on: Command[Any] = Command(resume=resume, update=command.update, goto=command.goto, graph=command.graph)
+    return going_on, thread.entries
 
 
 def taken(thread: Thread, answers: Mapping[str, Said]) -> tuple[Entry, ...]:

@@ -105,8 +105,9 @@ class Latest:
         found: CheckpointTuple | None = None
         if latest is not None and latest != top_id:
             found = well_formed((yield Ask("get_tuple", (_at(top.config, latest),))))
-        self._learn(_key(config), _Known(top_id, latest if found is not None else top_id, number))
-        return without_markers(found or top)
+        found = found or top
+        self._learn(_key(config), _Known(top_id, found.checkpoint["id"], number))
+        return without_markers(found)
 
     def _learn(self, key: _Key, found: _Known) -> None:
         """Take in what was read, unless this process wrote more while it was being read."""

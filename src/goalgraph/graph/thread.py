@@ -148,10 +148,9 @@ async def read_thread(agent: _HasState, config: RunnableConfig, saver: BaseCheck
 
 def saver_of(agent: _HasState, config: RunnableConfig) -> BaseCheckpointSaver[Any] | None:
     """Return the checkpointer of a call: the one that comes with it, or the agent's."""
-    for one in (*config.get("configurable", {}).values(), agent.checkpointer):
-        if isinstance(one, BaseCheckpointSaver):
-            return cast("BaseCheckpointSaver[Any]", one)
-    return None
+    given: list[Any] = [*config.get("configurable", {}).values(), agent.checkpointer]
+    found: list[Any] = [one for one in given if isinstance(one, BaseCheckpointSaver)]
+    return found[0] if found else None
 
 
 def _request(thread: Thread, task: str, interrupt: Interrupt) -> Request:
