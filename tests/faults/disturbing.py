@@ -3,7 +3,7 @@
 import asyncio
 import random
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.faults.plans import Case, rules_of
 from tests.faults.stores import CutSaver, Opened, Saver
 from tests.faults.witness import Witness
 
-__all__ = ["Moment", "disturbed"]
+__all__ = ["Moment", "Outage", "disturbed"]
 
 _SECONDS = 40.0
 """In which a run that nobody disturbs any more must have ended."""
@@ -43,8 +43,25 @@ class Moment:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Something that happens to a database."""
+
+    begins: Callable[[], None]
+    """Blocks until it is over."""
+    error: type[Exception]
+    """What drivers raise then."""
+
+
 async def disturbed(
-    case: Case, folder: Path, opened: Opened, chance: random.Random, moments: Sequence[Moment], *, gated: bool = True
+    case: Case,
+    folder: Path,
+    opened: Opened,
+    chance: random.Random,
+    moments: Sequence[Moment],
+    *,
+    gated: bool = True,
+    outage: Outage | None = None,
 ) -> History:
     """Run a plan that is stopped several times, until it has ended.
 
@@ -55,6 +72,7 @@ async def disturbed(
         chance: Of the answers.
         moments: When it is stopped.
         gated: Whether its policy is heeded.
+        outage: What stops it; absent: it is cancelled, or cut off where its saver is a `CutSaver`.
     """
     witness = Witness(folder)
     for moment in (*moments, None):
@@ -63,11 +81,16 @@ async def disturbed(
             async with opened(chance) as saver:
                 agent = agent_for(case, saver, ledger, gated=gated)
                 life = asyncio.create_task(live(agent, case, ledger, witness, chance))
-                if moment is not None:
-                    await _stopped(life, saver, ledger, moment)
-                else:
+                if moment is None:
                     await _undisturbed(life)
-                await agent.aget_state({"configurable": {"thread_id": "another"}})  # what was on its way has arrived
+                elif outage is not None:
+                    await _come(life, ledger, moment)
+                    await asyncio.to_thread(outage.begins)
+                    with suppress(outage.error):
+                        await _undisturbed(life)
+                else:
+                    await _stopped(life, saver, ledger, moment)
+                    await agent.aget_state({"configurable": {"thread_id": "another"}})  # what was on its way is there
         finally:
             ledger.close()
         if witness.is_over:
@@ -79,9 +102,7 @@ async def _stopped(life: "asyncio.Task[None]", saver: Saver, ledger: Ledger, mom
     """Stop it soon, in one way or another."""
     if isinstance(saver, CutSaver):
         saver.wire.left = moment.writes
-    while moment.writes is None and ledger.written < moment.lines and not life.done():
-        await asyncio.sleep(0.001)
-    await asyncio.sleep(moment.pause)
+    await _come(life, ledger, moment)
     if isinstance(saver, CutSaver):
         saver.wire.is_cut = moment.writes is None
         with suppress(sqlite3.OperationalError):
@@ -90,6 +111,13 @@ async def _stopped(life: "asyncio.Task[None]", saver: Saver, ledger: Ledger, mom
         life.cancel()
         with suppress(asyncio.CancelledError):
             await life
+
+
+async def _come(life: "asyncio.Task[None]", ledger: Ledger, moment: Moment) -> None:
+    """Wait for a moment."""
+    while moment.writes is None and ledger.written < moment.lines and not life.done():
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(moment.pause)
 
 
 async def _undisturbed(life: "asyncio.Task[None]") -> None:

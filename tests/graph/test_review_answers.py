@@ -1,6 +1,7 @@
 """What counts as an answer to the review of a plan."""
 
 import json
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
@@ -10,7 +11,9 @@ from tests.planner.plan_strategies import examples, plans
 
 from goalgraph import AgentStep, Plan, dump_plan
 from goalgraph.graph.answers import Problem
-from goalgraph.graph.review_answers import Approved, Edited, Rejected, Review, UnusablePlan, read_plan_edit, read_review
+from goalgraph.graph.replies import read_reply
+from goalgraph.graph.requests import plan_request
+from goalgraph.graph.review_answers import Edited, Unchanged, UnusablePlan, read_plan_edit
 from goalgraph.planner.documents import load_plan, plan_data
 from goalgraph.planner.patch import PlanPatch, digest_of
 
@@ -19,6 +22,31 @@ PLAN = Plan(steps=(AgentStep(id="a", agent="writer"), AgentStep(id="b", agent="w
 OTHER: Data = {"steps": [{"id": "c", "agent": "reader"}]}
 CHANGE: Data = {"drop": ["a"], "rewire": {"b": []}}
 PATCHED = Plan(steps=(AgentStep(id="b", agent="writer"),))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approved:
+    comment: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejected:
+    reason: str | None = None
+
+
+Review = Approved | Rejected | Edited
+
+
+def read_review(answer: object, plan: Plan) -> Review | Problem:
+    """What an answer comes to, on the way that it takes."""
+    request = plan_request(run="r", description="", plan=plan_data(plan), estimate={})
+    reply = read_reply(request, answer)
+    if isinstance(reply, Problem):
+        return reply
+    if reply.chosen == "edit":
+        found = read_plan_edit(cast("Data", reply.value), plan)
+        return Approved() if isinstance(found, Unchanged) else found
+    return Approved(comment=reply.comment) if reply.chosen == "approve" else Rejected(reason=reply.comment)
 
 
 def wrapped(arguments: Data) -> list[object]:
@@ -95,7 +123,7 @@ def test_a_patch_that_comes_to_the_same_plan_is_an_approval() -> None:
 def test_a_shown_plan_that_comes_back_as_text_is_an_approval(plan: Plan) -> None:
     assert read_review({"plan": dump_plan(plan)}, plan) == Approved()
     assert read_review({"plan": plan.model_dump_json()}, plan) == Approved()
-    assert read_plan_edit({"plan": plan_data(plan)}, plan) == Approved()
+    assert read_plan_edit({"plan": plan_data(plan)}, plan) == Unchanged()
     assert read_review([{"type": "edit", "args": {"plan": json.dumps(plan_data(plan))}}], plan) == Approved()
 
 
@@ -177,7 +205,7 @@ def test_an_edit_that_makes_no_plan_comes_back_with_all_its_problems(answer: obj
 
 def test_the_arguments_of_an_edit_can_be_read_by_themselves() -> None:
     assert read_plan_edit({"patch": CHANGE}, PLAN) == Edited(plan=PATCHED, patch=PlanPatch.model_validate(CHANGE))
-    assert read_plan_edit({"plan": PLAN}, PLAN) == Approved()
+    assert read_plan_edit({"plan": PLAN}, PLAN) == Unchanged()
     assert isinstance(read_plan_edit({}, PLAN), Problem)
 
 

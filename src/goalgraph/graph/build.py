@@ -16,7 +16,6 @@ from goalgraph.graph.agent import PlanAgent
 from goalgraph.graph.approval import ApprovalPolicy
 from goalgraph.graph.nodes import Decompose, Dispatch, Gather, Synthesize, leads_on
 from goalgraph.graph.policies import ExecutionPolicy, Limits
-from goalgraph.graph.reviewing import Review
 from goalgraph.graph.state import PlanInput, PlanOutput, PlanState, StepSend
 from goalgraph.graph.step_node import StepNode
 from goalgraph.models import resolve_model
@@ -105,6 +104,8 @@ def create_plan_agent(
         ),
     )
     if approval.plan:
+        from goalgraph.graph.reviewing import Review  # here, so that YAML is loaded only by those who use it
+
         review = Review(approval=approval, registry=registry, policy=policy, library=library)
         builder.add_node("review", review, destinations=("decompose", "dispatch", END))
     builder.add_node("dispatch", Dispatch(node_names=names), destinations=nodes)

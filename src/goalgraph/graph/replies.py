@@ -17,12 +17,15 @@ from goalgraph.graph.answers import (
     read_event,
     read_input,
 )
-from goalgraph.graph.review_answers import edit_arguments
+from goalgraph.planner.patch import PlanPatch
+from goalgraph.planner.plan import Plan
 from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json
 from goalgraph.specialists.schemas import misfits
 
-__all__ = ["Envelope", "Reply", "read_reply"]
+__all__ = ["PLAN_EDIT", "Envelope", "Reply", "read_reply"]
 
+PLAN_EDIT = "to change the plan, send {'plan': all of it} or {'patch': {'add', 'replace', 'drop', 'rewire'}}"
+"""How a plan is edited, for those who try."""
 _MARK = "goalgraph_reply"
 _HINT = "answer each of them with {'type': 'approve'}, 'edit', 'reject' or 'respond', in this order"
 
@@ -92,7 +95,8 @@ def read_reply(request: object, answer: object, schema: Mapping[str, JsonValue] 
     if kind == "approval":
         return _approval(read_approval(answer))
     if kind == "gate" or kind == "plan":
-        return _edit(kind, about, answer) or _approval(read_approval(answer))
+        found = _edit(kind, about, answer) or _approval(read_approval(answer))
+        return Problem(f"{found.message}; {PLAN_EDIT}") if kind == "plan" and isinstance(found, Problem) else found
     if kind == "input" or kind == "event":
         value = read_event(answer) if kind == "event" else read_input(answer, about["schema"])
         return value if isinstance(value, Problem) else Reply(chosen="answer", value=value)
@@ -113,10 +117,21 @@ def _approval(found: Approval | Problem) -> Reply | Problem:
 def _edit(kind: Literal["gate", "plan"], about: Mapping[str, Any], answer: object) -> Reply | Problem | None:
     """Read an edit of a step's arguments or of a plan; None where it is none."""
     if kind == "plan":
-        change = edit_arguments(answer)
+        change = _plan_edit(answer)
         return change if change is None or isinstance(change, Problem) else _kept("edit", change)
     edited = read_edit(answer)
     return edited if edited is None or isinstance(edited, Problem) else _gate_edit(edited, about)
+
+
+def _plan_edit(answer: object) -> Mapping[str, object] | Problem | None:
+    """Return what an edit of a plan carries: plain JSON, or plans and patches as they are; None where it is none."""
+    given = as_mapping(answer)
+    if not given or not set(given) <= {"plan", "patch"}:
+        return read_edit(answer)
+    try:
+        return {name: one if isinstance(one, (Plan, PlanPatch)) else as_json(one) for name, one in given.items()}
+    except (InvalidOutput, OutputTooLarge) as error:
+        return Problem(f"the edit cannot be kept: {error}")
 
 
 def _gate_edit(edited: Mapping[str, JsonValue], about: Mapping[str, Any]) -> Reply | Problem:

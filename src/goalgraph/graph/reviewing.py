@@ -19,7 +19,7 @@ from goalgraph.graph.intake import valid_plan
 from goalgraph.graph.markdown import code
 from goalgraph.graph.requests import plan_request
 from goalgraph.graph.review import described
-from goalgraph.graph.review_answers import Approved, read_plan_edit
+from goalgraph.graph.review_answers import Unchanged, read_plan_edit
 from goalgraph.graph.run import run_of
 from goalgraph.graph.run_clock import RunClock
 from goalgraph.graph.state import PlanState
@@ -111,7 +111,7 @@ class Review:
         found = read_plan_edit(cast("Mapping[str, object]", decision.answer), plan)
         if isinstance(found, Problem):
             return found.message
-        if isinstance(found, Approved):
+        if isinstance(found, Unchanged):
             return plan
         try:
             return valid_plan(found.plan, state.get("inputs") or {}, self.policy, self.registry.cards, self.library)
