@@ -5,13 +5,27 @@ import hashlib
 import json
 from typing import Any
 
+from langchain_core.messages import AIMessage
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import interrupt
 from tests.faults.checker import plain
 from tests.faults.ledger import Ledger, Line
 from tests.faults.plans import Case
 
-from goalgraph import ApprovalPolicy, ExecutionPolicy, PlanAgent, StepContext, StepTask, create_plan_agent, specialist
+from goalgraph import (
+    AgentStep,
+    ApprovalPolicy,
+    ExecutionPolicy,
+    Plan,
+    PlanAgent,
+    StepContext,
+    StepTask,
+    create_plan_agent,
+    specialist,
+)
+from goalgraph.planner.decomposer import PlanRequest
+from goalgraph.synthesis import SynthesisRequest
 
 __all__ = ["agent_for", "crew_of"]
 
@@ -75,7 +89,40 @@ def crew_of(ledger: Ledger | None, *, speed: float = 1.0) -> tuple[object, ...]:
         write("end", task, context)
         return {"told": told}
 
-    return worker, careful, helper, asker, inquirer
+    panel = _panel(ledger)
+    return worker, careful, helper, asker, inquirer, panel, _team(panel, ledger)
+
+
+def _team(panel: object, ledger: Ledger | None) -> object:
+    """Make another goalgraph, whose plan has a step that the panel does in the name of the step ``team``."""
+
+    def ended(request: SynthesisRequest) -> str:
+        if ledger is not None:
+            ledger.write(Line("end", "team", 1, "team"))
+        return str(request.outcomes["deep"].output)
+
+    class Always:
+        async def decompose(self, request: PlanRequest) -> Plan:
+            return Plan(steps=(AgentStep(id="deep", agent="panel", task="team"),))
+
+    return create_plan_agent(None, [panel], decomposer=Always(), synthesis=ended, name="team")
+
+
+def _panel(ledger: Ledger | None) -> object:
+    """Make a graph of its own, one node of which asks twice; the first word of its task says which step it does."""
+
+    async def asks(state: MessagesState) -> dict[str, object]:
+        step = state["messages"][0].text.split()[0]
+        told = [interrupt({"step": step, "number": number}) for number in range(2)]
+        if ledger is not None:
+            ledger.write(Line("end", step, 1, "panel"))
+        return {"messages": [AIMessage(" ".join(told))]}
+
+    builder = StateGraph(MessagesState)
+    builder.add_node("asks", asks)
+    builder.add_edge(START, "asks")
+    builder.add_edge("asks", END)
+    return builder.compile(name="panel")
 
 
 def agent_for(

@@ -84,8 +84,7 @@ async def disturbed(
                 if moment is None:
                     await _undisturbed(life)
                 elif outage is not None:
-                    await _come(life, ledger, moment)
-                    await asyncio.to_thread(outage.begins)
+                    ledger.at = (moment.lines, outage.begins)
                     with suppress(outage.error):
                         await _undisturbed(life)
                 else:
@@ -102,7 +101,9 @@ async def _stopped(life: "asyncio.Task[None]", saver: Saver, ledger: Ledger, mom
     """Stop it soon, in one way or another."""
     if isinstance(saver, CutSaver):
         saver.wire.left = moment.writes
-    await _come(life, ledger, moment)
+    while moment.writes is None and ledger.written < moment.lines and not life.done():
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(moment.pause)
     if isinstance(saver, CutSaver):
         saver.wire.is_cut = moment.writes is None
         with suppress(sqlite3.OperationalError):
@@ -111,13 +112,6 @@ async def _stopped(life: "asyncio.Task[None]", saver: Saver, ledger: Ledger, mom
         life.cancel()
         with suppress(asyncio.CancelledError):
             await life
-
-
-async def _come(life: "asyncio.Task[None]", ledger: Ledger, moment: Moment) -> None:
-    """Wait for a moment."""
-    while moment.writes is None and ledger.written < moment.lines and not life.done():
-        await asyncio.sleep(0.001)
-    await asyncio.sleep(moment.pause)
 
 
 async def _undisturbed(life: "asyncio.Task[None]") -> None:

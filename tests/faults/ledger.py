@@ -1,6 +1,7 @@
 """What really happened, in a file beside the database: a line for each thing done, which no crash takes back."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -47,6 +48,8 @@ class Ledger:
         self.path = path
         self.written = 0
         """How many lines this process has written."""
+        self.at: tuple[int, Callable[[], None]] | None = None
+        """What is to happen after so many of them, while whoever has written the last one waits."""
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def write(self, line: Line) -> None:
@@ -55,6 +58,8 @@ class Ledger:
             raise ValueError(f"a space inside of a field: {text!r}")
         os.write(self._file, text.encode())
         self.written += 1
+        if self.at is not None and self.at[0] == self.written:
+            self.at[1]()
 
     def close(self) -> None:
         os.close(self._file)

@@ -232,7 +232,7 @@ def rules_of(case: Case) -> Rules:
 
 def _asks(step: Step) -> bool:
     if step.type == "agent":
-        return step.agent in ("asker", "inquirer")
+        return step.agent in ("asker", "inquirer", "panel", "team")
     return step.type in ("human_approval", "human_input") or (step.type == "wait" and step.event is not None)
 
 

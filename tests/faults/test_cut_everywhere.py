@@ -4,6 +4,7 @@ import asyncio
 import random
 from pathlib import Path
 
+import pytest
 from tests.faults.checker import told, violations
 from tests.faults.disturbing import Moment, disturbed
 from tests.faults.plans import Case
@@ -30,13 +31,32 @@ QUESTIONS = Case(
 )
 
 
-def test_a_run_cut_off_at_any_of_its_writes_keeps_every_promise(tmp_path: Path) -> None:
+GRAPHS = Case(
+    seed=2,
+    plan={
+        "inputs": {},
+        "steps": [
+            {"id": "panel", "agent": "panel", "task": "panel"},
+            {
+                "id": "boards",
+                "type": "map",
+                "over": [1, 2],
+                "step": {"id": "one", "agent": "panel", "task": "boards[{{ index }}]"},
+            },
+            {"id": "team", "agent": "team", "task": "team"},
+        ],
+    },
+)
+
+
+@pytest.mark.parametrize("case", [QUESTIONS, GRAPHS], ids=["functions", "graphs"])
+def test_a_run_cut_off_at_any_of_its_writes_keeps_every_promise(case: Case, tmp_path: Path) -> None:
     writes, was_cut = 1, True  # before the first one, nothing is known of the run
     while was_cut:
         folder = tmp_path / str(writes)
         folder.mkdir()
         opened = sqlite_store(folder / "run.sqlite", CutSaver)
-        history = asyncio.run(disturbed(QUESTIONS, folder, opened, random.Random(1), [Moment(0, writes=writes)]))
+        history = asyncio.run(disturbed(case, folder, opened, random.Random(1), [Moment(0, writes=writes)]))
         assert told(violations(history)) == "", f"cut off after {writes} writes"
         was_cut = any(stretch.killed for stretch in history.stretches)
         writes += 1

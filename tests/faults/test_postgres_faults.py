@@ -20,7 +20,10 @@ async def test_a_run_whose_database_server_is_restarted_keeps_every_promise(
     seed: int, tmp_path: Path, postgres: str, postgres_server: Server
 ) -> None:
     chance = random.Random(f"{seed} outages")
-    moments = [Moment(chance.choice([1, 5, 10, 20]), chance.random() * 0.02) for _ in range(chance.randint(1, 2))]
+    moments = [
+        Moment(chance.choice([1, 2, 4, 6])),
+        *(Moment(chance.choice([5, 15])) for _ in range(chance.randint(0, 1))),
+    ]
     outage = Outage(postgres_server.restart, psycopg.Error)
     history = await disturbed(make_case(seed), tmp_path, postgres_store(postgres), chance, moments, outage=outage)
     assert told(violations(history)) == ""

@@ -1,5 +1,6 @@
 """The compiled graph that callers hold: LangGraph's own, with the engine's terms around each call."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
@@ -101,11 +102,15 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
             if saver is not None and "thread_id" in known and not known.get("checkpoint_ns"):  # else the other graph's
                 await stack.enter_async_context(driving(getattr(saver, "store", saver), str(known["thread_id"])))
                 given, run.answers = await admit(await read_thread(self, config, saver), given)
+            run.driver = asyncio.current_task()
             stack.callback(run.end)
             stream = await stack.enter_async_context(aclosing(graph.astream(given, run.into(config), **kwargs)))
             try:
                 async for part in stream:
                     yield part
+            except GeneratorExit:
+                run.is_over = True
+                raise
             except Exiting as carrier:
                 raise carrier.carried from None
         if run.work is not None and run.work.board.has_drained and run.control is not None:

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from goalgraph.graph.failures import leaves, named, retry_after
 from goalgraph.graph.pulse import Raised, give_sign, within
 from goalgraph.graph.retrying import RetryRule
+from goalgraph.specialists.function import FunctionSpecialist
 from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json, as_result, kept
 from goalgraph.specialists.specialist import Specialist, StepContext, StepResult, StepTask
 
@@ -45,6 +46,8 @@ class Terms:
     """Seconds without a sign of life."""
     rule: RetryRule | None = None
     """When an attempt is made again; never, where absent."""
+    is_ending: Callable[[], bool] = lambda: False
+    """Whether the step, or the run, has been cancelled."""
 
 
 async def attempted(
@@ -74,8 +77,11 @@ async def attempted(
         tried += 1
         found = await _attempt(specialist, task, context, terms, before + tried)
         if not isinstance(found, BaseException):
+            _unmark(here, cancelling)
             return found, tried
-        _let_pass(found, is_cancelled=here is not None and here.cancelling() > cancelling)
+        is_marked = here is not None and here.cancelling() > cancelling
+        _let_pass(found, is_cancelled=is_marked and (isinstance(found, asyncio.CancelledError) or terms.is_ending()))
+        _unmark(here, cancelling)
         if rule is None or tried >= rule.max_attempts or isinstance(found, OutputTooLarge):
             return found, tried
         try:
@@ -95,7 +101,8 @@ async def _attempt(
     voice = _Voice(context.report)
     own = replace(context, attempt=number, retried=terms.rule is not None, report=voice)
     try:
-        returned = await within(partial(specialist.run, task, own), terms.timeout, terms.idle_timeout)
+        apart = not isinstance(specialist, FunctionSpecialist)  # runnables gather tasks, and what these raise
+        returned = await within(partial(specialist.run, task, own), terms.timeout, terms.idle_timeout, apart=apart)
     finally:
         voice.open = False
     if isinstance(returned, Raised):
@@ -107,6 +114,12 @@ async def _attempt(
         return await kept(result, task.output_schema, context.artifacts)
     except Exception as error:
         return error
+
+
+def _unmark(task: "asyncio.Task[object] | None", before: int) -> None:
+    """Take away marks of a cancellation that was none: Python 3.11's ``TaskGroup`` leaves one where its work fails."""
+    while task is not None and task.cancelling() > before:
+        task.uncancel()
 
 
 def _let_pass(error: BaseException, *, is_cancelled: bool) -> None:

@@ -123,13 +123,13 @@ def _entry(thread: Thread, request: Request, said: Said) -> Entry | AnswerProble
         by=said.by,
         at=datetime.now(UTC).isoformat(),
     )
-    task = thread.asker(request.interrupt.id)
+    task = thread.askers.task(request.interrupt.id)
     return Entry(
         interrupt=request.interrupt.id,
         kind=request.kind,
         step=request.step,
         task=task,
-        place=thread.taken_in.get(task, 0),
+        place=thread.askers.taken_in(task),
         envelope=envelope,
     )
 

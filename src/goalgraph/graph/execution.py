@@ -36,6 +36,7 @@ async def perform(
     retry: Retry | NativeRetry | None,
     handed_over: Callable[[Specialist], Awaitable[None]],
     idle_timeout: float | None = None,
+    is_ending: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Do a step, with its retries and fallbacks.
 
@@ -48,6 +49,7 @@ async def perform(
         retry: How often each of the chain tries; once where absent.
         handed_over: Called before a fallback takes over.
         idle_timeout: Seconds that an attempt may go on without a sign of life.
+        is_ending: Whether the step, or the run, has been cancelled.
 
     Returns:
         ``succeeded``, or ``failed`` with the last error. Interrupts and cancellation pass through as they are.
@@ -56,7 +58,7 @@ async def perform(
         Exiting: A specialist raised ``SystemExit`` or ``KeyboardInterrupt``.
     """
     began = perf_counter()
-    terms = Terms(timeout=timeout, idle_timeout=idle_timeout, rule=rule_of(retry, _USUAL))
+    terms = Terms(timeout=timeout, idle_timeout=idle_timeout, rule=rule_of(retry, _USUAL), is_ending=is_ending)
     attempts = 0
     failures: list[str] = []
     for place, specialist in enumerate(chain):

@@ -9,14 +9,12 @@ from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
-from langgraph.checkpoint.serde.types import INTERRUPT, RESUME
-from langgraph.types import Interrupt
 from pydantic import JsonValue
 
 from goalgraph.graph.replies import Envelope
 from goalgraph.planner.decision import Decision
 
-__all__ = ["Entry", "asking_tasks", "entries_of", "record", "taken_in"]
+__all__ = ["Entry", "entries_of", "record"]
 
 _CHANNEL = "goalgraph_answer"
 _TASK = "goalgraph-answer-"
@@ -79,24 +77,6 @@ def entries_of(stored: CheckpointTuple | None) -> tuple[Entry, ...]:
         )
         for one in found
     )
-
-
-def taken_in(stored: CheckpointTuple | None) -> dict[str, int]:
-    """Count the answers that LangGraph has stored with the tasks that asked, by id of the task."""
-    writes = (stored.pending_writes or []) if stored is not None else []
-    resumed = [(task, cast("object", value)) for task, channel, value in writes if channel == RESUME]
-    return {task: len(cast("list[object]", value)) for task, value in resumed if isinstance(value, list)}
-
-
-def asking_tasks(stored: CheckpointTuple | None) -> dict[str, list[str]]:
-    """Find the tasks that show an interrupt, by its id: the one that asks, and for an item its map too."""
-    writes = (stored.pending_writes or []) if stored is not None else []
-    found: dict[str, list[str]] = {}
-    for task, channel, value in writes:
-        if channel == INTERRUPT:
-            for one in cast("Sequence[Interrupt]", value):
-                found.setdefault(one.id, []).append(task)
-    return found
 
 
 async def record(saver: BaseCheckpointSaver[Any], config: RunnableConfig, entries: Sequence[Entry]) -> None:

@@ -27,25 +27,29 @@ class Raised:
     error: BaseException
 
 
-async def within(work: Callable[[], Awaitable[T]], timeout: float | None, idle_timeout: float | None) -> T | Raised:
+async def within(
+    work: Callable[[], Awaitable[T]], timeout: float | None, idle_timeout: float | None, *, apart: bool = True
+) -> T | Raised:
     """Wait for work; cancel it when its time is over, or when this is cancelled.
 
-    It is done in a task of its own. So what is raised here instead of returned happens to the caller, such as his
-    cancellation, and never comes from the work: ``asyncio.TaskGroup`` leaves marks of cancellation on the task it is
-    used in, and an exit or a ``GeneratorExit`` that arrives through a future ends every coroutine of it.
+    It is done in a task of its own, so that what is raised here instead of returned happens to the caller, such as his
+    cancellation, and never comes from the work; an exit or a ``GeneratorExit`` that arrives through a future ends every
+    coroutine of a task. But such a task costs a turn of the event loop, in which LangGraph looks at all tasks of the
+    superstep.
 
     Args:
         work: The work.
         timeout: Seconds for the whole of it.
         idle_timeout: Seconds without a sign of life: a callback of LangChain's, in nested runs and threads too, or
             `give_sign`.
+        apart: Whether it is done in a task of its own where there is no limit too.
 
     Returns:
         Its result; or what it raised, `Overdue` where it took longer, which says what was left behind where that said
         so in a note on its cancellation.
     """
     if timeout is None and idle_timeout is None:
-        return await asyncio.create_task(_caught(work))
+        return await (asyncio.create_task(_caught(work)) if apart else _caught(work))
     limit = asyncio.timeout(timeout)
     watch = _Watch(limit, idle_timeout) if idle_timeout is not None else None
     try:

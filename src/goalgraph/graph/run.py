@@ -78,6 +78,9 @@ class Run:
     approval: ApprovalPolicy | None = None
     id: str = field(default_factory=lambda: f"run-{uuid4().hex[:12]}")
     work: Work | None = None
+    driver: "asyncio.Task[object] | None" = None
+    """The task that the call is made in."""
+    is_over: bool = False
     control: RunControl | None = None
     """How whoever called is heard while the run goes on."""
     answers: tuple[Entry, ...] = ()
@@ -91,6 +94,11 @@ class Run:
     def is_draining(self) -> bool:
         """Whether the process is about to end: what is at work goes on, and nothing new begins."""
         return self.control is not None and self.control.drain_requested
+
+    def is_ending(self) -> bool:
+        """Whether whoever drives the run has been cancelled or has left, so that all of its tasks are cancelled."""
+        driven = self.driver is not None and self.driver.cancelling() > 0
+        return self.is_over or self.lost is not None or driven
 
     def end(self) -> None:
         """Leave nothing behind in the event loop."""

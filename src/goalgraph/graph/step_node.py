@@ -98,7 +98,10 @@ class StepNode:
             elif isinstance(error, GraphBubbleUp):
                 board.leave(step_id, None)
                 raise
-            elif isinstance(error, Exiting) or not board.is_stopped(step_id):
+            elif isinstance(error, Exiting):
+                run.is_over = True
+                raise
+            elif not board.is_stopped(step_id):
                 raise
             else:
                 found = (board.cancelled(step_id),)
@@ -197,6 +200,7 @@ class StepNode:
                 timeout=step.timeout if step.timeout is not None else self.execution.step_timeout,
                 retry=step.retry if step.retry is not None else self.execution.retry,
                 idle_timeout=self.execution.idle_timeout,
+                is_ending=lambda: board.is_stopped(step.id) or turn.run.is_ending(),
                 handed_over=partial(_hand_over, board.move, step.id),
             )
         changes: dict[str, object] = {"usage": meter.usage} if meter.calls else {}

@@ -1,7 +1,7 @@
 """A thread as it is stored: where its run stands, what is asked, and which answers are there already."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -11,8 +11,9 @@ from langgraph.types import Interrupt, StateSnapshot
 from pydantic import JsonValue
 
 from goalgraph.graph.answers import as_mapping
+from goalgraph.graph.askers import Askers, read_askers
 from goalgraph.graph.digests import digest_of
-from goalgraph.graph.journal import Entry, asking_tasks, entries_of, taken_in
+from goalgraph.graph.journal import Entry, entries_of
 from goalgraph.graph.recorded import recorded_items, recorded_outcomes
 from goalgraph.graph.storage_errors import reading
 from goalgraph.graph.stored import check_stored
@@ -69,10 +70,7 @@ class Thread:
     """Answers to what the current checkpoint asks or has asked, in no particular order."""
     items: Mapping[str, Outcome]
     """Outcomes of items of maps that are not over."""
-    taken_in: Mapping[str, int]
-    """How many answers have been taken in, by task."""
-    showing: Mapping[str, Sequence[str]]
-    """Tasks that show an interrupt, by its id."""
+    askers: Askers
 
     @property
     def is_new(self) -> bool:
@@ -95,17 +93,12 @@ class Thread:
 
     def undelivered(self) -> tuple[Entry, ...]:
         """Answers that the run has not taken in; given once more, LangGraph would take one for the next question's."""
-        return tuple(one for one in self.answered() if self.taken_in.get(one.task, 0) <= one.place)
+        return tuple(one for one in self.answered() if self.askers.taken_in(one.task) <= one.place)
 
     def answered(self) -> tuple[Entry, ...]:
         """Answers that the run has not gone on from, whether it has taken them in or not."""
         asked = {request.id for request in self.asked()}
         return tuple(entry for entry in self.entries if entry.request in asked)
-
-    def asker(self, interrupt: str) -> str:
-        """Id of the task that asks; for an item of a map, its own and not the map's."""
-        tasks = {task.id for task in self.snapshot.tasks}
-        return max(self.showing.get(interrupt, [""]), key=lambda one: one not in tasks)
 
     def recorded(self) -> dict[str, Outcome]:
         """Every outcome that is stored, by step, those of items of unfinished maps included."""
@@ -133,6 +126,7 @@ async def read_thread(agent: _HasState, config: RunnableConfig, saver: BaseCheck
     with reading(config):
         snapshot = await agent.aget_state(config)
         stored = await saver.aget_tuple(snapshot.config) if snapshot.created_at is not None else None
+        askers = await read_askers(saver, snapshot, stored)
     check_stored(snapshot, stored)
     entries = entries_of(stored)
     return Thread(
@@ -141,8 +135,7 @@ async def read_thread(agent: _HasState, config: RunnableConfig, saver: BaseCheck
         snapshot=snapshot,
         entries=entries,
         items=recorded_items(stored),
-        taken_in=taken_in(stored),
-        showing=asking_tasks(stored),
+        askers=askers,
     )
 
 
