@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import cast
@@ -99,7 +99,7 @@ async def _attempt(
     specialist: Specialist, task: StepTask, context: StepContext, terms: Terms, number: int
 ) -> tuple[StepResult, JsonValue] | BaseException:
     voice = _Voice(context.report)
-    own = replace(context, attempt=number, retried=terms.rule is not None, report=voice)
+    own = context.of_attempt(number, voice, retried=terms.rule is not None)
     try:
         apart = not isinstance(specialist, FunctionSpecialist)  # runnables gather tasks, and what these raise
         returned = await within(partial(specialist.run, task, own), terms.timeout, terms.idle_timeout, apart=apart)

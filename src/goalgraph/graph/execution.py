@@ -64,7 +64,8 @@ async def perform(
     for place, specialist in enumerate(chain):
         if place:
             await handed_over(specialist)
-        own = replace(task, output_schema=specialist.card.output_schema)
+        schema = specialist.card.output_schema
+        own = task if schema is None else replace(task, output_schema=schema)
         found, tried = await attempted(specialist, own, context, terms, attempts)
         attempts += tried
         if isinstance(found, BaseException):
