@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.messages import AIMessage
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -30,12 +30,13 @@ from goalgraph.synthesis import SynthesisRequest
 __all__ = ["agent_for", "crew_of"]
 
 
-def crew_of(ledger: Ledger | None, *, speed: float = 1.0) -> tuple[object, ...]:
+def crew_of(ledger: Ledger | None, *, speed: float = 1.0, graphs: bool = False) -> tuple[object, ...]:
     """Make the specialists.
 
     Args:
         ledger: Where they write down what they do.
         speed: Their naps are divided by it.
+        graphs: Whether there are ``panel`` and ``team`` too, which take a while to make.
     """
 
     def write(event: Any, task: StepTask, context: StepContext) -> None:
@@ -89,6 +90,8 @@ def crew_of(ledger: Ledger | None, *, speed: float = 1.0) -> tuple[object, ...]:
         write("end", task, context)
         return {"told": told}
 
+    if not graphs:
+        return worker, careful, helper, asker, inquirer
     panel = _panel(ledger)
     return worker, careful, helper, asker, inquirer, panel, _team(panel, ledger)
 
@@ -118,11 +121,11 @@ def _panel(ledger: Ledger | None) -> object:
             ledger.write(Line("end", step, 1, "panel"))
         return {"messages": [AIMessage(" ".join(told))]}
 
-    builder = StateGraph(MessagesState)
+    builder: Any = StateGraph(MessagesState)
     builder.add_node("asks", asks)
     builder.add_edge(START, "asks")
     builder.add_edge("asks", END)
-    return builder.compile(name="panel")
+    return cast("object", builder.compile(name="panel"))
 
 
 def agent_for(
@@ -139,7 +142,7 @@ def agent_for(
     """
     return create_plan_agent(
         None,
-        crew_of(ledger, speed=speed),
+        crew_of(ledger, speed=speed, graphs=any(step.get("agent") == "team" for step in case.plan["steps"])),
         checkpointer=saver,
         approval=ApprovalPolicy(steps=case.gates, plan=case.is_reviewed) if gated else None,
         execution=ExecutionPolicy(max_concurrency=case.max_concurrency),

@@ -8,11 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.checker import History
 from tests.faults.crew import agent_for
 from tests.faults.ledger import Ledger
-from tests.faults.life import expected_of, live
-from tests.faults.plans import Case, rules_of
+from tests.faults.life import live
+from tests.faults.plans import Case
 from tests.faults.stores import CutSaver, Opened, Saver
 from tests.faults.witness import Witness
 
@@ -62,7 +61,7 @@ async def disturbed(
     *,
     gated: bool = True,
     outage: Outage | None = None,
-) -> History:
+) -> Witness:
     """Run a plan that is stopped several times, until it has ended.
 
     Args:
@@ -73,6 +72,9 @@ async def disturbed(
         moments: When it is stopped.
         gated: Whether its policy is heeded.
         outage: What stops it; absent: it is cancelled, or cut off where its saver is a `CutSaver`.
+
+    Returns:
+        Who has seen it all.
     """
     witness = Witness(folder)
     for moment in (*moments, None):
@@ -94,7 +96,7 @@ async def disturbed(
             ledger.close()
         if witness.is_over:
             break
-    return witness.history(rules_of(case), await expected_of(case))
+    return witness
 
 
 async def _stopped(life: "asyncio.Task[None]", saver: Saver, ledger: Ledger, moment: Moment) -> None:

@@ -14,8 +14,9 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from tests.faults.checker import told, violations
 from tests.faults.disturbing import Moment, disturbed
 from tests.faults.kill_everywhere import CASE
+from tests.faults.life import expected_of
 from tests.faults.people import verdict
-from tests.faults.plans import Case
+from tests.faults.plans import Case, rules_of
 from tests.faults.stores import Saver, connected
 
 from goalgraph import Outcome
@@ -147,7 +148,8 @@ async def found_in(
         yield opened[-1]
         connection.close()
 
-    found = violations(await disturbed(case, folder, opens, random.Random(1), [Moment(30)], gated=gated))
+    witness = await disturbed(case, folder, opens, random.Random(1), [Moment(30)], gated=gated)
+    found = violations(witness.history(rules_of(case), await expected_of(case)))
     return {one.code for one in found}, told(found)
 
 

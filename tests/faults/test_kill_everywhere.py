@@ -12,7 +12,7 @@ from tests.faults.plans import flat_steps, rules_of
 
 ROOT = Path(__file__).parents[2]
 WHOLE = "GOALGRAPH_FAULTS" in os.environ
-"""Whether the statements of grouped commits, of which there are three times as many, are all tried, or each fourth."""
+"""Whether the statements of grouped commits, of which there are three times as many, are all tried, or each sixth."""
 
 
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
@@ -28,7 +28,7 @@ def test_the_plan_has_12_steps_and_two_gates_of_which_one_is_in_a_map() -> None:
 
 @pytest.mark.timeout(600)
 def test_a_run_killed_at_any_of_its_writes_keeps_every_promise(tmp_path: Path) -> None:
-    ways = (("saver", "1", "1"), ("async", "1", "1"), ("connection", "1", "1" if WHOLE else "4"))
+    ways = (("saver", "1", "1"), ("async", "1", "1"), ("connection", "1", "1" if WHOLE else "6"))
     for way in ways:
         (tmp_path / way[0]).mkdir()
     running = {way[0]: start(tmp_path / way[0], *way) for way in ways}

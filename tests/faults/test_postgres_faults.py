@@ -8,7 +8,8 @@ import psycopg
 import pytest
 from tests.faults.checker import told, violations
 from tests.faults.disturbing import Moment, Outage, disturbed
-from tests.faults.plans import make_case
+from tests.faults.life import expected_of
+from tests.faults.plans import make_case, rules_of
 from tests.faults.stores import postgres_store
 from tests.postgres import Server
 
@@ -25,6 +26,8 @@ async def test_a_run_whose_database_server_is_restarted_keeps_every_promise(
         *(Moment(chance.choice([5, 15])) for _ in range(chance.randint(0, 1))),
     ]
     outage = Outage(postgres_server.restart, psycopg.Error)
-    history = await disturbed(make_case(seed), tmp_path, postgres_store(postgres), chance, moments, outage=outage)
+    case = make_case(seed)
+    witness = await disturbed(case, tmp_path, postgres_store(postgres), chance, moments, outage=outage)
+    history = witness.history(rules_of(case), await expected_of(case))
     assert told(violations(history)) == ""
     assert any(stretch.killed for stretch in history.stretches), "restarted when all was over"

@@ -30,8 +30,9 @@ ROOT = Path(__file__).parents[2]
 async def test_a_run_that_is_cancelled_or_cut_off_keeps_every_promise(seed: int, tmp_path: Path) -> None:
     chance = random.Random(f"{seed} faults")
     opened = sqlite_store(tmp_path / "run.sqlite", SqliteSaver, SqliteSaver, CutSaver, AsyncSqliteSaver)
-    history = await disturbed(make_case(seed), tmp_path, opened, chance, Moment.several(chance))
-    assert told(violations(history)) == ""
+    case = make_case(seed)
+    witness = await disturbed(case, tmp_path, opened, chance, Moment.several(chance))
+    assert told(violations(witness.history(rules_of(case), await expected_of(case)))) == ""
 
 
 @pytest.mark.parametrize("seed", range(1_000, 1_000 + max(FAULTS // 8, 1)))
