@@ -12,8 +12,8 @@ from langgraph.types import Interrupt
 
 from goalgraph.cli.questions import matched
 from goalgraph.cli.records import KeptAnswer
-from goalgraph.graph.requests import approval_request, event_request, gate_request, input_request
-from goalgraph.graph.thread import Request
+from goalgraph.graph.humans.requests import approval_request, event_request, gate_request, input_request
+from goalgraph.graph.humans.thread import Request
 
 Called = Callable[[list[str]], tuple[int, str, str]]
 

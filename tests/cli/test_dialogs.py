@@ -12,8 +12,8 @@ from pydantic import JsonValue
 
 from goalgraph.cli.dialogs import Dialog, Skipped
 from goalgraph.cli.terminal import Terminal
-from goalgraph.graph.requests import event_request, gate_request, input_request
-from goalgraph.graph.thread import Request
+from goalgraph.graph.humans.requests import event_request, gate_request, input_request
+from goalgraph.graph.humans.thread import Request
 
 Asked = Callable[..., tuple[JsonValue, str]]
 

@@ -11,8 +11,8 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from tests.contracts.make_checkpoints import CONFIG, FOLDER, GOLDEN, agent_of
 
 from goalgraph import PlanAgent, answer, pending
-from goalgraph.graph.savers import STORED_TYPES
 from goalgraph.graph.state import PlanState
+from goalgraph.graph.storage.savers import STORED_TYPES
 
 STORED = {
     "goalgraph.planner.decision.Decision",

@@ -87,7 +87,9 @@ MODULES = sorted(
     for found in pkgutil.walk_packages(goalgraph.__path__, "goalgraph.")
     if not found.name.endswith("__main__")
 )
-LEAVES = [getattr(errors, name) for name in errors.__all__ if name not in ("AnswerProblem", "PlanProblem", "GoalgraphError")]
+LEAVES = [
+    getattr(errors, name) for name in errors.__all__ if name not in ("AnswerProblem", "PlanProblem", "GoalgraphError")
+]
 
 
 def test_the_public_names_are_exactly_these() -> None:

@@ -8,9 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from langgraph.runtime import RunControl
 from tests.faults.crew import agent_for
 from tests.faults.ledger import Ledger
-from tests.faults.life import live
+from tests.faults.life import Caller, live
 from tests.faults.plans import Case
 from tests.faults.stores import CutSaver, Opened, Saver
 from tests.faults.witness import Witness
@@ -31,13 +32,16 @@ class Moment:
     """And so many seconds."""
     writes: int | None = None
     """Or, with a `CutSaver`, after so many writes."""
+    is_asked: bool = False
+    """Whether it is asked to end, and finishes what is at work."""
 
     @staticmethod
     def several(chance: random.Random) -> "tuple[Moment, ...]":
         """Make some up."""
         lines = [0, 1, 2, 5, 10, 20, 30]
+        pauses = [0.0, 0.002, 0.01]
         return tuple(
-            Moment(chance.choice(lines), chance.random() * chance.choice([0.0, 0.002, 0.01]))
+            Moment(chance.choice(lines), chance.random() * chance.choice(pauses), is_asked=chance.random() < 0.2)
             for _ in range(chance.randint(1, 5))
         )
 
@@ -82,7 +86,8 @@ async def disturbed(
         try:
             async with opened(chance) as saver:
                 agent = agent_for(case, saver, ledger, gated=gated)
-                life = asyncio.create_task(live(agent, case, ledger, witness, chance))
+                control = RunControl() if moment is not None and moment.is_asked else None
+                life = asyncio.create_task(live(Caller(agent, control=control), case, ledger, witness, chance))
                 if moment is None:
                     await _undisturbed(life)
                 elif outage is not None:
@@ -90,7 +95,7 @@ async def disturbed(
                     with suppress(outage.error):
                         await _undisturbed(life)
                 else:
-                    await _stopped(life, saver, ledger, moment)
+                    await _stopped(life, saver, ledger, moment, control)
                     await agent.aget_state({"configurable": {"thread_id": "another"}})  # what was on its way is there
         finally:
             ledger.close()
@@ -99,14 +104,19 @@ async def disturbed(
     return witness
 
 
-async def _stopped(life: "asyncio.Task[None]", saver: Saver, ledger: Ledger, moment: Moment) -> None:
+async def _stopped(
+    life: "asyncio.Task[None]", saver: Saver, ledger: Ledger, moment: Moment, control: RunControl | None
+) -> None:
     """Stop it soon, in one way or another."""
     if isinstance(saver, CutSaver):
         saver.wire.left = moment.writes
     while moment.writes is None and ledger.written < moment.lines and not life.done():
         await asyncio.sleep(0.001)
     await asyncio.sleep(moment.pause)
-    if isinstance(saver, CutSaver):
+    if control is not None:
+        control.request_drain("the machine goes down")
+        await _undisturbed(life)
+    elif isinstance(saver, CutSaver):
         saver.wire.is_cut = moment.writes is None
         with suppress(sqlite3.OperationalError):
             await _undisturbed(life)

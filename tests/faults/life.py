@@ -1,11 +1,16 @@
 """One process of a run: begins it, or goes on with it, and answers what is asked in an order of chance."""
 
+import asyncio
 import random
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.errors import GraphDrained
+from langgraph.runtime import RunControl
 from langgraph.types import Command
 from pydantic import JsonValue
 from tests.faults.checker import outlined
@@ -15,34 +20,63 @@ from tests.faults.people import Question, question_of, times_answered
 from tests.faults.plans import Case
 from tests.faults.witness import Witness, end_of, recorded_now
 
-from goalgraph import PlanAgent, aanswer, apending
+from goalgraph import PlanAgent, aanswer, answer, apending
 
-__all__ = ["CONFIG", "expected_of", "live"]
+__all__ = ["CONFIG", "Caller", "expected_of", "live"]
 
+Result = dict[str, Any]
 CONFIG: RunnableConfig = {"configurable": {"thread_id": "faults"}}
 
 
-async def live(agent: PlanAgent, case: Case, ledger: Ledger, witness: Witness, chance: random.Random) -> None:
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """How a process calls the engine."""
+
+    agent: PlanAgent
+    is_sync: bool = False
+    control: RunControl | None = None
+    """By which it can be asked to end."""
+
+    async def go(self, given: object) -> Result:
+        """Call it with a goal, a command, or nothing."""
+        options = {"control": self.control} if self.control is not None else {}
+        if self.is_sync:
+            return await asyncio.to_thread(partial(self.agent.invoke, given, CONFIG, **options))
+        return cast("Result", await self.agent.ainvoke(given, CONFIG, **options))
+
+    async def answer(self, answers: Mapping[str, object]) -> Result:
+        """Call it with answers, by request."""
+        if self.is_sync:
+            return await asyncio.to_thread(partial(answer, self.agent, CONFIG, answers, by="somebody"))
+        return await aanswer(self.agent, CONFIG, answers, by="somebody")
+
+
+async def live(caller: Caller, case: Case, ledger: Ledger, witness: Witness, chance: random.Random) -> None:
     """Run the plan to its end, as far as nobody comes between; it stops where it neither ends nor asks."""
+    agent = caller.agent
     begun = (await agent.aget_state(CONFIG)).created_at is not None
     if begun or witness.lines():
         witness.note(await recorded_now(agent, CONFIG), killed=True)
-    result = await agent.ainvoke(None if begun else {"goal": "hold", "plan": case.plan}, CONFIG)
-    while "status" not in result or result["status"] is None:
+    try:
+        result = await caller.go(None if begun else {"goal": "hold", "plan": case.plan})
+        while "status" not in result or result["status"] is None:
+            witness.note(await recorded_now(agent, CONFIG), killed=False)
+            questions = [question_of(request) for request in await apending(agent, CONFIG)]
+            if not questions:
+                return
+            for question in questions:
+                ledger.write(question.ask)
+            result = await _answered(caller, case, ledger, chance, questions)
+    except GraphDrained:  # what was at work has been finished
         witness.note(await recorded_now(agent, CONFIG), killed=False)
-        questions = [question_of(request) for request in await apending(agent, CONFIG)]
-        if not questions:
-            return
-        for question in questions:
-            ledger.write(question.ask)
-        result = await _answered(agent, case, ledger, chance, questions)
+        return
     witness.note(await recorded_now(agent, CONFIG), killed=False)
     witness.note_end(end_of(result))
 
 
 async def _answered(
-    agent: PlanAgent, case: Case, ledger: Ledger, chance: random.Random, questions: list[Question]
-) -> Mapping[str, Any]:
+    caller: Caller, case: Case, ledger: Ledger, chance: random.Random, questions: list[Question]
+) -> Result:
     """Answer some of what is asked, in one of the ways there are."""
     chosen = chance.sample(questions, chance.choice([1, 1, len(questions), chance.randint(1, len(questions))]))
     before = read_ledger(ledger.path)
@@ -51,14 +85,14 @@ async def _answered(
         words = question.words(case, times_answered(before, question))
         ledger.write(Line("answer", question.step, question.number, question.request.id, words))
         said.append((question, words))
-    if chance.random() < 0.5:
-        answers = {one.request.id: one.answer(case, words) for one, words in said}
-        result = await aanswer(agent, CONFIG, answers, by="somebody")
-    elif len(questions) == 1 and chance.random() < 0.5:
-        result = await agent.ainvoke(Command(resume=said[0][0].answer(case, said[0][1])), CONFIG)
+    way = chance.choice(["requests", "interrupts", "alone"] if len(questions) == 1 else ["requests", "interrupts"])
+    if way == "requests" and caller.control is None:
+        result = await caller.answer({one.request.id: one.answer(case, words) for one, words in said})
+    elif way == "alone":
+        result = await caller.go(Command(resume=said[0][0].answer(case, said[0][1])))
     else:
         by_interrupt = {one.request.interrupt.id: one.answer(case, words) for one, words in said}
-        result = await agent.ainvoke(Command(resume=by_interrupt), CONFIG)
+        result = await caller.go(Command(resume=by_interrupt))
     for question, words in said:
         ledger.write(Line("taken", question.step, question.number, question.request.id, words))
     return result

@@ -11,7 +11,7 @@ from tests.faults.checker import End, History, Recorded, Rules, Stretch, said
 from tests.faults.ledger import Ledger, Line, read_ledger
 
 from goalgraph import PlanAgent
-from goalgraph.graph.thread import read_thread, saver_of
+from goalgraph.graph.humans.thread import read_thread, saver_of
 
 __all__ = ["Witness", "end_of", "recorded_now"]
 

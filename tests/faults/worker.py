@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from tests.faults.crew import agent_for
-from tests.faults.life import live
+from tests.faults.life import Caller, live
 from tests.faults.plans import Case, make_case
 from tests.faults.stores import Saver, store_at
 from tests.faults.witness import Witness
@@ -24,7 +24,8 @@ async def process(case: Case, saver: Saver, folder: Path, chance: random.Random)
     """Run the plan, or go on with it."""
     witness = Witness(folder)
     ledger = witness.open_ledger()
-    await live(agent_for(case, saver, ledger), case, ledger, witness, chance)
+    caller = Caller(agent_for(case, saver, ledger), is_sync=chance.random() < 0.5)
+    await live(caller, case, ledger, witness, chance)
 
 
 async def main() -> None:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goalgraph.graph.admission import Admission
-from goalgraph.graph.index import Group
+from goalgraph.graph.board.admission import Admission
+from goalgraph.graph.board.index import Group
 
 
 def group(

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goalgraph.graph.board import Board
-from goalgraph.graph.index import PlanIndex
-from goalgraph.graph.slots import Slots
-from goalgraph.graph.transitions import Readiness, readiness, run_status
+from goalgraph.graph.board.board import Board
+from goalgraph.graph.board.index import PlanIndex
+from goalgraph.graph.board.slots import Slots
+from goalgraph.graph.board.transitions import Readiness, readiness, run_status
 from goalgraph.planner.outcome import Outcome, Status
 from goalgraph.planner.plan import AgentStep, Join, Plan
 

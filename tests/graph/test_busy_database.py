@@ -20,9 +20,9 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from goalgraph import PlanAgent, StepContext, StepTask, create_plan_agent, specialist
 from goalgraph.errors import CorruptRun
-from goalgraph.graph.savers import AnyLoopSaver
-from goalgraph.graph.storage_errors import Patience, reading
-from goalgraph.graph.writer import grouping
+from goalgraph.graph.storage.savers import AnyLoopSaver
+from goalgraph.graph.storage.storage_errors import Patience, reading
+from goalgraph.graph.storage.writer import grouping
 
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
 CONFIG_AT: RunnableConfig = {"configurable": {"thread_id": "1", "checkpoint_ns": "", "checkpoint_id": "c"}}

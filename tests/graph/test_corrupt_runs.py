@@ -16,7 +16,7 @@ from tests.checkpointers import opened
 
 from goalgraph import Outcome, Plan, PlanAgent, StepContext, StepTask, create_plan_agent, specialist
 from goalgraph.errors import CorruptRun
-from goalgraph.graph.stored import check_outcomes
+from goalgraph.graph.storage.stored import check_outcomes
 
 CONFIG: Any = {"configurable": {"thread_id": "t-1"}}
 PLAN = {

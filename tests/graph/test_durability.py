@@ -14,7 +14,7 @@ from langgraph.types import Command, Overwrite, PregelTask, StateSnapshot, inter
 from tests.graph.killing import KILLS, ends_as_if_never_killed
 
 from goalgraph import Outcome, StepContext, StepTask, create_plan_agent, specialist
-from goalgraph.graph.recorded import recorded_outcomes
+from goalgraph.graph.storage.recorded import recorded_outcomes
 
 SCRIPT = Path(__file__).parent / "crashing.py"
 

@@ -15,7 +15,7 @@ import openai
 import pytest
 
 from goalgraph.errors import MissingExtra, ModelFailed, UnknownModel
-from goalgraph.graph.failures import Kind, described, is_transient, kind_of, named, retry_after
+from goalgraph.graph.steps.failures import Kind, described, is_transient, kind_of, named, retry_after
 
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
 REQUEST = httpx2.Request("POST", "http://model.test")

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from goalgraph.graph.gathering import gathered, gathered_items
+from goalgraph.graph.steps.gathering import gathered, gathered_items
 from goalgraph.planner.outcome import Outcome, Status, StepError
 from goalgraph.planner.plan import MapStep, OnFailure, ParallelStep, Plan
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from goalgraph.graph.answers import Approval, Problem, read_approval, read_event, read_input
+from goalgraph.graph.humans.answers import Approval, Problem, read_approval, read_event, read_input
 
 
 @pytest.mark.parametrize(

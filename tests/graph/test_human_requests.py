@@ -5,7 +5,7 @@ import json
 from langchain.agents.middleware.human_in_the_loop import HITLRequest
 from pydantic import TypeAdapter
 
-from goalgraph.graph.requests import approval_request, event_request, input_request
+from goalgraph.graph.humans.requests import approval_request, event_request, input_request
 
 
 def test_an_approval_is_what_langchain_s_screens_show_and_ours_beside_it() -> None:

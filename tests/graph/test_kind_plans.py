@@ -17,7 +17,7 @@ from tests.graph.kinds import CONFIG, Ledger, Result, agent_of, answer, asked, w
 
 from goalgraph import ExecutionPolicy, Outcome, PlanAgent
 from goalgraph.errors import InvalidPlan
-from goalgraph.graph.recorded import recorded_outcomes
+from goalgraph.graph.storage.recorded import recorded_outcomes
 from goalgraph.planner import dag
 from goalgraph.planner.compilation import compile_plan, items_of
 from goalgraph.planner.plan import MapStep, ParallelStep, Plan, Step

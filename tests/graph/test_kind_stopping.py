@@ -20,9 +20,9 @@ from tests.graph.kinds import (
 )
 
 from goalgraph import AgentStep, ExecutionPolicy, Outcome, Plan, specialist
-from goalgraph.graph.board import Board
-from goalgraph.graph.index import PlanIndex
-from goalgraph.graph.slots import Slots
+from goalgraph.graph.board.board import Board
+from goalgraph.graph.board.index import PlanIndex
+from goalgraph.graph.board.slots import Slots
 
 FAST = ExecutionPolicy(on_failure="fail_fast")
 

@@ -13,7 +13,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from tests.graph.killing import KILLS, ends_as_if_never_killed, started
 
 from goalgraph import Outcome, Plan
-from goalgraph.graph.recorded import recorded_outcomes
+from goalgraph.graph.storage.recorded import recorded_outcomes
 
 SCRIPT = Path(__file__).parent / "crashing_kinds.py"
 CRASHING = runpy.run_path(str(SCRIPT))

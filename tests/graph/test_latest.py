@@ -11,9 +11,9 @@ from langgraph.checkpoint.base import BaseCheckpointSaver, Checkpoint, Checkpoin
 from langgraph.checkpoint.memory import InMemorySaver
 
 from goalgraph.errors import CorruptRun
-from goalgraph.graph.calling import Asking
-from goalgraph.graph.latest import CHANNEL, Latest
-from goalgraph.graph.savers import AnyLoopSaver
+from goalgraph.graph.storage.calling import Asking
+from goalgraph.graph.storage.latest import CHANNEL, Latest
+from goalgraph.graph.storage.savers import AnyLoopSaver
 
 
 def config(checkpoint: str | None = None, thread: str = "1") -> RunnableConfig:

@@ -7,7 +7,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from tests.graph.kinds import CONFIG, Result, agent_of, answer, asked, goal, ran, stopped_after
 
 from goalgraph import Plan, StepContext, StepTask, create_plan_agent, specialist
-from goalgraph.graph.nesting import Around, doing, origin
+from goalgraph.graph.steps.nesting import Around, doing, origin
 from goalgraph.planner.decomposer import PlanRequest
 
 Keys = list[tuple[str, str]]

@@ -11,7 +11,7 @@ from tests.checkpointers import KINDS, opened
 from tests.postgres import Server
 
 from goalgraph import PlanAgent, StepContext, StepTask, create_plan_agent, specialist
-from goalgraph.graph.recorded import recorded_outcomes
+from goalgraph.graph.storage.recorded import recorded_outcomes
 
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
 COUNT = 9

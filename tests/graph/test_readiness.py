@@ -4,7 +4,7 @@ from itertools import permutations
 
 import pytest
 
-from goalgraph.graph.transitions import Readiness, readiness
+from goalgraph.graph.board.transitions import Readiness, readiness
 from goalgraph.planner.outcome import Outcome, Status
 from goalgraph.planner.plan import Join
 

@@ -9,7 +9,7 @@ from langgraph.types import RetryPolicy
 
 from goalgraph import ExecutionPolicy, Retry
 from goalgraph.errors import ModelFailed
-from goalgraph.graph.retrying import LONGEST_ASKED, RetryRule, rule_of
+from goalgraph.graph.steps.retrying import LONGEST_ASKED, RetryRule, rule_of
 
 USUAL = RetryPolicy().retry_on
 

@@ -13,8 +13,8 @@ from markdown_it.token import Token
 from tests.planner.plan_strategies import HARD, examples
 
 from goalgraph import AgentStep, HumanApprovalStep, Plan, PlanProblem, SpecialistCard
-from goalgraph.graph.markdown import code, escaped
-from goalgraph.graph.review import described
+from goalgraph.graph.humans.markdown import code, escaped
+from goalgraph.graph.humans.review import described
 from goalgraph.planner.documents import read_document
 from goalgraph.planner.estimate import Range, estimate_plan
 

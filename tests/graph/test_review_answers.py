@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from tests.planner.plan_strategies import examples, plans
 
 from goalgraph import AgentStep, Plan, dump_plan
-from goalgraph.graph.answers import Problem
-from goalgraph.graph.replies import read_reply
-from goalgraph.graph.requests import plan_request
-from goalgraph.graph.review_answers import Edited, Unchanged, UnusablePlan, read_plan_edit
+from goalgraph.graph.humans.answers import Problem
+from goalgraph.graph.humans.replies import read_reply
+from goalgraph.graph.humans.requests import plan_request
+from goalgraph.graph.humans.review_answers import Edited, Unchanged, UnusablePlan, read_plan_edit
 from goalgraph.planner.documents import load_plan, plan_data
 from goalgraph.planner.patch import PlanPatch, digest_of
 

@@ -11,7 +11,7 @@ from langgraph.types import Command, interrupt
 from pydantic import JsonValue
 
 from goalgraph import Outcome, Plan, PlanAgent, StepContext, StepTask, create_plan_agent, specialist
-from goalgraph.graph.savers import STORED_TYPES, AnyLoopSaver
+from goalgraph.graph.storage.savers import STORED_TYPES, AnyLoopSaver
 
 Saver = BaseCheckpointSaver[Any]
 

@@ -14,7 +14,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 
-from goalgraph.graph.writer import Writer, grouping
+from goalgraph.graph.storage.writer import Writer, grouping
 
 
 async def test_jobs_run_in_order_in_one_thread_and_give_their_results() -> None:

@@ -15,8 +15,8 @@ from goalgraph.cli.endings import BadInput, UnusablePlan, one_line_of, problem_l
 from goalgraph.cli.questions import question_of, reply_to
 from goalgraph.cli.records import Question
 from goalgraph.cli.terminal import Terminal
-from goalgraph.graph.answers import Problem
-from goalgraph.graph.thread import Request
+from goalgraph.graph.humans.answers import Problem
+from goalgraph.graph.humans.thread import Request
 from goalgraph.planner.documents import dump_plan, read_document
 from goalgraph.planner.plan import Plan
 

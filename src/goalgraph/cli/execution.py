@@ -23,10 +23,10 @@ from goalgraph.cli.terminal import Terminal
 from goalgraph.errors import GoalgraphError
 from goalgraph.graph.build import create_plan_agent
 from goalgraph.graph.events import Event
-from goalgraph.graph.inbox import apending
+from goalgraph.graph.humans.inbox import apending
+from goalgraph.graph.humans.thread import Request
 from goalgraph.graph.policies import ExecutionPolicy
-from goalgraph.graph.recorded import recorded_outcomes
-from goalgraph.graph.thread import Request
+from goalgraph.graph.storage.recorded import recorded_outcomes
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.planner.plan import Plan

@@ -16,7 +16,7 @@ from goalgraph.cli.signals import run_stoppable
 from goalgraph.cli.sources import LibraryWithDraft, checked_plan, library_at, read_given
 from goalgraph.cli.terminal import Terminal
 from goalgraph.graph.build import generate_plan
-from goalgraph.graph.usage import count_usage
+from goalgraph.graph.steps.usage import count_usage
 from goalgraph.planner import dag
 from goalgraph.planner.compilation import compile_plan
 from goalgraph.planner.documents import dump_plan

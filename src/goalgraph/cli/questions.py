@@ -11,11 +11,11 @@ from pydantic import JsonValue
 
 from goalgraph.cli.endings import BadInput
 from goalgraph.cli.records import KeptAnswer, Question, RunOptions
-from goalgraph.graph.answers import Problem
-from goalgraph.graph.approval import ApprovalPolicy, Gates
-from goalgraph.graph.door import Said
-from goalgraph.graph.replies import read_reply
-from goalgraph.graph.thread import Request
+from goalgraph.graph.humans.answers import Problem
+from goalgraph.graph.humans.approval import ApprovalPolicy, Gates
+from goalgraph.graph.humans.door import Said
+from goalgraph.graph.humans.replies import read_reply
+from goalgraph.graph.humans.thread import Request
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.checks.suggestions import Suggestions, listed
 from goalgraph.planner.compilation import items_of

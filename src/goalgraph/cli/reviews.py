@@ -6,9 +6,9 @@ from typing import Any, cast
 
 from langgraph.types import StateSnapshot
 
-from goalgraph.graph.recorded import recorded_outcomes
-from goalgraph.graph.review_answers import Edited, read_plan_edit
-from goalgraph.graph.thread import Request
+from goalgraph.graph.humans.review_answers import Edited, read_plan_edit
+from goalgraph.graph.humans.thread import Request
+from goalgraph.graph.storage.recorded import recorded_outcomes
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.decomposer import PlanRequest
 from goalgraph.planner.documents import read_document

@@ -16,18 +16,18 @@ from langgraph.types import Command, StateUpdate
 from pydantic import JsonValue
 
 from goalgraph.errors import GoalgraphError
-from goalgraph.graph.approval import ApprovalPolicy
-from goalgraph.graph.attempts import Exiting
-from goalgraph.graph.door import admit
 from goalgraph.graph.driving import driving
+from goalgraph.graph.humans.approval import ApprovalPolicy
+from goalgraph.graph.humans.door import admit
+from goalgraph.graph.humans.thread import read_thread, saver_of
 from goalgraph.graph.intake import complete, valid_plan
 from goalgraph.graph.loop import finish, iterate
 from goalgraph.graph.policies import ExecutionPolicy, Limits
 from goalgraph.graph.run import Run
-from goalgraph.graph.savers import AnyLoopSaver
 from goalgraph.graph.state import PlanInput
-from goalgraph.graph.thread import read_thread, saver_of
-from goalgraph.graph.updating import kept
+from goalgraph.graph.steps.attempts import Exiting
+from goalgraph.graph.storage.savers import AnyLoopSaver
+from goalgraph.graph.storage.updating import kept
 from goalgraph.planner.compilation import compile_plan
 from goalgraph.planner.library import PlanLibrary
 from goalgraph.planner.plan import Plan

@@ -13,11 +13,11 @@ from pydantic import JsonValue
 
 from goalgraph.errors import InvalidGoal, InvalidSpecialist
 from goalgraph.graph.agent import PlanAgent
-from goalgraph.graph.approval import ApprovalPolicy
+from goalgraph.graph.humans.approval import ApprovalPolicy
 from goalgraph.graph.nodes import Decompose, Dispatch, Gather, Synthesize, leads_on
 from goalgraph.graph.policies import ExecutionPolicy, Limits
 from goalgraph.graph.state import PlanInput, PlanOutput, PlanState, StepSend
-from goalgraph.graph.step_node import StepNode
+from goalgraph.graph.steps.step_node import StepNode
 from goalgraph.models import resolve_model
 from goalgraph.planner.decomposer import Decomposer, PlanRequest
 from goalgraph.planner.library import PlanLibrary
@@ -104,7 +104,7 @@ def create_plan_agent(
         ),
     )
     if approval.plan:
-        from goalgraph.graph.reviewing import Review  # here, so that YAML is loaded only by those who use it
+        from goalgraph.graph.humans.reviewing import Review  # here, so that YAML is loaded only by those who use it
 
         review = Review(approval=approval, registry=registry, policy=policy, library=library)
         builder.add_node("review", review, destinations=("decompose", "dispatch", END))

@@ -4,7 +4,7 @@ from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from goalgraph.graph.transitions import RunStatus
+from goalgraph.graph.board.transitions import RunStatus
 from goalgraph.planner.outcome import Status
 
 __all__ = ["Event", "PlanMade", "RequestMade", "RunFinished", "StepFinished", "StepProgress", "StepStarted"]

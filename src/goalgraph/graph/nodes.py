@@ -13,12 +13,12 @@ from langgraph.types import Command, Overwrite, Send
 
 from goalgraph.errors import InvalidPlan
 from goalgraph.graph import events
+from goalgraph.graph.board.run_clock import RunClock
+from goalgraph.graph.board.transitions import decide, degradations, run_status
 from goalgraph.graph.run import run_of
-from goalgraph.graph.run_clock import RunClock
-from goalgraph.graph.scope import scope_of
 from goalgraph.graph.state import PlanState, StepSend
-from goalgraph.graph.transitions import decide, degradations, run_status
-from goalgraph.graph.usage import count_usage
+from goalgraph.graph.steps.scope import scope_of
+from goalgraph.graph.steps.usage import count_usage
 from goalgraph.planner.compilation import compile_plan
 from goalgraph.planner.decomposer import Decomposer, PlanRequest
 from goalgraph.planner.expansion import expand_plans

@@ -13,15 +13,15 @@ from langgraph.runtime import RunControl
 from langgraph.types import StateSnapshot
 from pydantic import JsonValue
 
-from goalgraph.graph.approval import ApprovalPolicy, Gates
-from goalgraph.graph.board import Board
-from goalgraph.graph.budget import Budget
-from goalgraph.graph.index import PlanIndex
-from goalgraph.graph.journal import Entry
-from goalgraph.graph.recorded import recorded_outcomes
-from goalgraph.graph.run_clock import RunClock
-from goalgraph.graph.slots import Slots
-from goalgraph.graph.stored import check_stored
+from goalgraph.graph.board.board import Board
+from goalgraph.graph.board.index import PlanIndex
+from goalgraph.graph.board.run_clock import RunClock
+from goalgraph.graph.board.slots import Slots
+from goalgraph.graph.humans.approval import ApprovalPolicy, Gates
+from goalgraph.graph.humans.journal import Entry
+from goalgraph.graph.steps.budget import Budget
+from goalgraph.graph.storage.recorded import recorded_outcomes
+from goalgraph.graph.storage.stored import check_stored
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import BudgetGuardrail, Plan, Step, TimeoutGuardrail

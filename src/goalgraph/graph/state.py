@@ -9,7 +9,7 @@ from langgraph.graph.message import add_messages
 from pydantic import JsonValue
 from typing_extensions import TypedDict
 
-from goalgraph.graph.transitions import RunStatus
+from goalgraph.graph.board.transitions import RunStatus
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.planner.plan import Plan

@@ -10,11 +10,11 @@ from time import perf_counter
 from langgraph.types import RetryPolicy
 from pydantic import JsonValue
 
-from goalgraph.graph.attempts import Terms, attempted
-from goalgraph.graph.failures import described
 from goalgraph.graph.policies import NativeRetry
-from goalgraph.graph.pulse import Overdue
-from goalgraph.graph.retrying import rule_of
+from goalgraph.graph.steps.attempts import Terms, attempted
+from goalgraph.graph.steps.failures import described
+from goalgraph.graph.steps.pulse import Overdue
+from goalgraph.graph.steps.retrying import rule_of
 from goalgraph.planner.outcome import Outcome, StepError
 from goalgraph.planner.plan import Retry
 from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json

@@ -23,8 +23,8 @@ from langgraph.checkpoint.base import (
 )
 
 from goalgraph.errors import CorruptRun
-from goalgraph.graph.calling import Ask, Asking
-from goalgraph.graph.stored import well_formed
+from goalgraph.graph.storage.calling import Ask, Asking
+from goalgraph.graph.storage.stored import well_formed
 
 __all__ = ["CHANNEL", "Latest", "without_markers"]
 

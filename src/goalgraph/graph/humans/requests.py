@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from goalgraph.graph.digests import digest_of
-from goalgraph.graph.markdown import code
+from goalgraph.graph.humans.digests import digest_of
+from goalgraph.graph.humans.markdown import code
 
 __all__ = ["Kind", "approval_request", "event_request", "gate_request", "input_request", "plan_request"]
 

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 
-from goalgraph.graph.index import Group
+from goalgraph.graph.board.index import Group
 
 __all__ = ["Admission"]
 

@@ -16,10 +16,10 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from goalgraph.graph.calling import Ask, Asking, Caller
-from goalgraph.graph.latest import Latest, without_markers
 from goalgraph.graph.run import run_in
-from goalgraph.graph.stored import well_formed
+from goalgraph.graph.storage.calling import Ask, Asking, Caller
+from goalgraph.graph.storage.latest import Latest, without_markers
+from goalgraph.graph.storage.stored import well_formed
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.planner.plan import Plan

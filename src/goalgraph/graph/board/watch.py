@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
-from goalgraph.graph.index import Group
+from goalgraph.graph.board.index import Group
 from goalgraph.planner.outcome import Outcome
 
 __all__ = ["Watch"]

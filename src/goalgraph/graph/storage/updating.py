@@ -6,7 +6,7 @@ from typing import Any, cast
 from langgraph.graph import END
 from langgraph.types import StateUpdate
 
-from goalgraph.graph.thread import Thread
+from goalgraph.graph.humans.thread import Thread
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Plan
 

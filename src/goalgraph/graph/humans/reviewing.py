@@ -12,16 +12,16 @@ from langgraph.types import Command
 
 from goalgraph.errors import InvalidPlan
 from goalgraph.graph import events
-from goalgraph.graph.answers import Problem
-from goalgraph.graph.approval import ApprovalPolicy, Gates
-from goalgraph.graph.asking import Taken, taken
+from goalgraph.graph.board.run_clock import RunClock
+from goalgraph.graph.humans.answers import Problem
+from goalgraph.graph.humans.approval import ApprovalPolicy, Gates
+from goalgraph.graph.humans.asking import Taken, taken
+from goalgraph.graph.humans.markdown import code
+from goalgraph.graph.humans.requests import plan_request
+from goalgraph.graph.humans.review import described
+from goalgraph.graph.humans.review_answers import Unchanged, read_plan_edit
 from goalgraph.graph.intake import valid_plan
-from goalgraph.graph.markdown import code
-from goalgraph.graph.requests import plan_request
-from goalgraph.graph.review import described
-from goalgraph.graph.review_answers import Unchanged, read_plan_edit
 from goalgraph.graph.run import run_of
-from goalgraph.graph.run_clock import RunClock
 from goalgraph.graph.state import PlanState
 from goalgraph.planner.compilation import compile_plan
 from goalgraph.planner.decision import Decision

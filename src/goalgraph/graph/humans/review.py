@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from goalgraph.errors import PlanProblem
-from goalgraph.graph.markdown import code, escaped
+from goalgraph.graph.humans.markdown import code, escaped
 from goalgraph.planner import dag
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.compilation import compile_plan

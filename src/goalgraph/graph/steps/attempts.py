@@ -11,9 +11,9 @@ from typing import cast
 from langgraph.errors import GraphBubbleUp, GraphInterrupt
 from pydantic import JsonValue
 
-from goalgraph.graph.failures import leaves, named, retry_after
-from goalgraph.graph.pulse import Raised, give_sign, within
-from goalgraph.graph.retrying import RetryRule
+from goalgraph.graph.steps.failures import leaves, named, retry_after
+from goalgraph.graph.steps.pulse import Raised, give_sign, within
+from goalgraph.graph.steps.retrying import RetryRule
 from goalgraph.specialists.function import FunctionSpecialist
 from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json, as_result, kept
 from goalgraph.specialists.specialist import Specialist, StepContext, StepResult, StepTask

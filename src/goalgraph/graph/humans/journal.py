@@ -11,7 +11,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 from pydantic import JsonValue
 
-from goalgraph.graph.replies import Envelope
+from goalgraph.graph.humans.replies import Envelope
 from goalgraph.planner.decision import Decision
 
 __all__ = ["Entry", "entries_of", "record"]

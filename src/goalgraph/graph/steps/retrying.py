@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from goalgraph.graph.failures import kind_of
 from goalgraph.graph.policies import NativeRetry
+from goalgraph.graph.steps.failures import kind_of
 from goalgraph.planner.plan import Retry
 
 __all__ = ["LONGEST_ASKED", "RetryRule", "rule_of"]

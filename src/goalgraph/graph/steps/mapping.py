@@ -15,11 +15,11 @@ from langgraph.func import task
 from pydantic import JsonValue
 
 from goalgraph.graph import events
-from goalgraph.graph.gathering import gathered_items
-from goalgraph.graph.gating import gated
+from goalgraph.graph.humans.gating import gated
 from goalgraph.graph.run import Doing, run_of
-from goalgraph.graph.stored import check_outcomes
-from goalgraph.graph.turn import Turn
+from goalgraph.graph.steps.gathering import gathered_items
+from goalgraph.graph.steps.turn import Turn
+from goalgraph.graph.storage.stored import check_outcomes
 from goalgraph.planner.compilation import items_of
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import MapStep

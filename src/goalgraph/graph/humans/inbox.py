@@ -8,10 +8,10 @@ from langgraph.types import Command
 
 from goalgraph.errors import UnknownRun
 from goalgraph.graph.agent import PlanAgent
-from goalgraph.graph.door import Said, taken
+from goalgraph.graph.humans.door import Said, taken
+from goalgraph.graph.humans.thread import Request, Thread, read_thread, saver_of
 from goalgraph.graph.loop import finish
 from goalgraph.graph.state import PlanOutput
-from goalgraph.graph.thread import Request, Thread, read_thread, saver_of
 
 __all__ = ["aanswer", "answer", "apending", "pending"]
 

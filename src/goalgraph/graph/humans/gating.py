@@ -5,10 +5,10 @@ from functools import partial
 
 from pydantic import JsonValue
 
-from goalgraph.graph.approval import Proposal
-from goalgraph.graph.asking import decided, is_yes, refused, unasked
-from goalgraph.graph.requests import gate_request
-from goalgraph.graph.turn import Turn
+from goalgraph.graph.humans.approval import Proposal
+from goalgraph.graph.humans.asking import decided, is_yes, refused, unasked
+from goalgraph.graph.humans.requests import gate_request
+from goalgraph.graph.steps.turn import Turn
 from goalgraph.planner.outcome import Outcome
 
 __all__ = ["gated"]

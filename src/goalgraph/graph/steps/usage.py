@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.tracers.context import register_configure_hook
 
-from goalgraph.graph.budget import Budget
+from goalgraph.graph.steps.budget import Budget
 from goalgraph.planner.outcome import Usage
 
 __all__ = ["count_usage"]

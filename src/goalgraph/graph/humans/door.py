@@ -9,10 +9,10 @@ from typing import Any, cast
 from langgraph.types import Command
 
 from goalgraph.errors import AnswerProblem, AnswerRefused, RunPaused, UnknownRun
-from goalgraph.graph.answers import Problem, as_mapping
-from goalgraph.graph.journal import Entry, entries_of, record
-from goalgraph.graph.replies import Envelope, read_reply
-from goalgraph.graph.thread import Request, Thread, said_digest
+from goalgraph.graph.humans.answers import Problem, as_mapping
+from goalgraph.graph.humans.journal import Entry, entries_of, record
+from goalgraph.graph.humans.replies import Envelope, read_reply
+from goalgraph.graph.humans.thread import Request, Thread, said_digest
 
 __all__ = ["Said", "admit", "taken"]
 

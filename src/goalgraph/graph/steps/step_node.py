@@ -13,19 +13,19 @@ from langgraph.types import Command
 from pydantic import JsonValue
 
 from goalgraph.graph import events
-from goalgraph.graph.asking import approved, asked, filled_in
-from goalgraph.graph.attempts import Exiting
-from goalgraph.graph.execution import idempotency_key, perform
-from goalgraph.graph.gathering import gathered
-from goalgraph.graph.gating import gated
-from goalgraph.graph.mapping import mapped
-from goalgraph.graph.nesting import Around, doing, origin
+from goalgraph.graph.humans.asking import approved, asked, filled_in
+from goalgraph.graph.humans.gating import gated
 from goalgraph.graph.policies import ExecutionPolicy
 from goalgraph.graph.run import Run, Work, run_of
 from goalgraph.graph.state import StepSend
-from goalgraph.graph.turn import Turn
-from goalgraph.graph.usage import count_usage
-from goalgraph.graph.waiting import waited
+from goalgraph.graph.steps.attempts import Exiting
+from goalgraph.graph.steps.execution import idempotency_key, perform
+from goalgraph.graph.steps.gathering import gathered
+from goalgraph.graph.steps.mapping import mapped
+from goalgraph.graph.steps.nesting import Around, doing, origin
+from goalgraph.graph.steps.turn import Turn
+from goalgraph.graph.steps.usage import count_usage
+from goalgraph.graph.steps.waiting import waited
 from goalgraph.planner.expressions import ExpressionError, is_template
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import AgentStep

@@ -13,7 +13,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 from langgraph.checkpoint.serde.types import INTERRUPT, RESUME
 from langgraph.types import Interrupt, StateSnapshot
 
-from goalgraph.graph.answers import as_mapping
+from goalgraph.graph.humans.answers import as_mapping
 
 __all__ = ["Askers", "read_askers"]
 

@@ -10,8 +10,8 @@ from typing import Any, TypeVar, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
-from goalgraph.graph.storage_errors import PAUSE_SECONDS, Patience, reading
-from goalgraph.graph.writer import grouping
+from goalgraph.graph.storage.storage_errors import PAUSE_SECONDS, Patience, reading
+from goalgraph.graph.storage.writer import grouping
 
 __all__ = ["Ask", "Asking", "Caller"]
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 
 from pydantic import JsonValue
 
-from goalgraph.graph.answers import (
+from goalgraph.graph.humans.answers import (
     Approval,
     Problem,
     as_mapping,

@@ -9,10 +9,10 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime
 from pydantic import JsonValue
 
-from goalgraph.graph.board import Board
+from goalgraph.graph.board.board import Board
+from goalgraph.graph.board.run_clock import end_of
 from goalgraph.graph.run import Run, Work
-from goalgraph.graph.run_clock import end_of
-from goalgraph.graph.scope import scope_of
+from goalgraph.graph.steps.scope import scope_of
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.durations import seconds_of
 from goalgraph.planner.expressions import ExpressionError, evaluate, resolve

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from langgraph.errors import GraphInterrupt
 
-from goalgraph.graph.asking import happened
-from goalgraph.graph.turn import Turn
+from goalgraph.graph.humans.asking import happened
+from goalgraph.graph.steps.turn import Turn
 from goalgraph.planner.durations import time_of
 from goalgraph.planner.expressions import ExpressionError
 from goalgraph.planner.outcome import Outcome

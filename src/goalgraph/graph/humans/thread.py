@@ -10,13 +10,13 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Interrupt, StateSnapshot
 from pydantic import JsonValue
 
-from goalgraph.graph.answers import as_mapping
-from goalgraph.graph.askers import Askers, read_askers
-from goalgraph.graph.digests import digest_of
-from goalgraph.graph.journal import Entry, entries_of
-from goalgraph.graph.recorded import recorded_items, recorded_outcomes
-from goalgraph.graph.storage_errors import reading
-from goalgraph.graph.stored import check_stored
+from goalgraph.graph.humans.answers import as_mapping
+from goalgraph.graph.humans.askers import Askers, read_askers
+from goalgraph.graph.humans.digests import digest_of
+from goalgraph.graph.humans.journal import Entry, entries_of
+from goalgraph.graph.storage.recorded import recorded_items, recorded_outcomes
+from goalgraph.graph.storage.storage_errors import reading
+from goalgraph.graph.storage.stored import check_stored
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome
 from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json

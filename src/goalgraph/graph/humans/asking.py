@@ -10,10 +10,10 @@ from langgraph.types import interrupt
 from pydantic import JsonValue
 
 from goalgraph.graph import events
-from goalgraph.graph.answers import Problem
-from goalgraph.graph.replies import Envelope, Reply, read_reply
-from goalgraph.graph.requests import approval_request, event_request, input_request
-from goalgraph.graph.turn import Turn
+from goalgraph.graph.humans.answers import Problem
+from goalgraph.graph.humans.replies import Envelope, Reply, read_reply
+from goalgraph.graph.humans.requests import approval_request, event_request, input_request
+from goalgraph.graph.steps.turn import Turn
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import HumanApprovalStep, HumanInputStep, WaitStep

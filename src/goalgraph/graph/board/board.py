@@ -13,14 +13,14 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from goalgraph.graph.activity import Activity
-from goalgraph.graph.admission import Admission
-from goalgraph.graph.index import Group, PlanIndex
-from goalgraph.graph.run_clock import RunClock
-from goalgraph.graph.slots import Slots
-from goalgraph.graph.transitions import readiness
-from goalgraph.graph.unrun import cancelled, unrun
-from goalgraph.graph.watch import Watch
+from goalgraph.graph.board.activity import Activity
+from goalgraph.graph.board.admission import Admission
+from goalgraph.graph.board.index import Group, PlanIndex
+from goalgraph.graph.board.run_clock import RunClock
+from goalgraph.graph.board.slots import Slots
+from goalgraph.graph.board.transitions import readiness
+from goalgraph.graph.board.unrun import cancelled, unrun
+from goalgraph.graph.board.watch import Watch
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import MapStep, Step
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import cast
 
 from goalgraph.errors import InvalidPlan, PlanProblem
-from goalgraph.graph.answers import Problem
-from goalgraph.graph.replies import PLAN_EDIT
+from goalgraph.graph.humans.answers import Problem
+from goalgraph.graph.humans.replies import PLAN_EDIT
 from goalgraph.planner.documents import PlanDocument, parse_document, parse_patch, read_document, read_patch
 from goalgraph.planner.documents.faults import found_text
 from goalgraph.planner.patch import PlanPatch, apply_patch, digest_of

@@ -1,0 +1,1 @@
+"""Everything that a run asks of people: requests, answers, approvals, reviews."""

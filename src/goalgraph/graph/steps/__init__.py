@@ -1,0 +1,1 @@
+"""How one step is done: its turn, its attempts, its items."""
