@@ -19,6 +19,7 @@ from goalgraph import (
     ExecutionPolicy,
     Plan,
     PlanAgent,
+    Proposal,
     StepContext,
     StepTask,
     create_plan_agent,
@@ -144,9 +145,16 @@ def agent_for(
         None,
         crew_of(ledger, speed=speed, graphs=any(step.get("agent") == "team" for step in case.plan["steps"])),
         checkpointer=saver,
-        approval=ApprovalPolicy(steps=case.gates, plan=case.is_reviewed) if gated else None,
+        approval=_policy(case) if gated else None,
         execution=ExecutionPolicy(max_concurrency=case.max_concurrency),
     )
+
+
+def _policy(case: Case) -> ApprovalPolicy:
+    def is_slow(proposal: Proposal) -> bool:
+        return case.slow is not None and proposal.input.get("ms") == case.slow
+
+    return ApprovalPolicy(steps=(*case.gates, is_slow), plan=case.is_reviewed, deadline=case.deadline)
 
 
 def _digest(value: object) -> str:

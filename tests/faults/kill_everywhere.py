@@ -64,7 +64,7 @@ async def mined(way: Way, database: Path, bomb: Bomb) -> AsyncGenerator[Saver]:
 
 async def _run(way: Way, folder: Path, bomb: Bomb) -> None:
     async with mined(way, folder / "run.sqlite", bomb) as saver:
-        await process(CASE, saver, folder, random.Random(1))
+        await process(CASE, saver, folder, random.Random(1), is_sync=way == "saver")
     (folder / "count").write_text(str(bomb.count))
 
 

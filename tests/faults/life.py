@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -21,6 +22,7 @@ from tests.faults.plans import Case
 from tests.faults.witness import Witness, end_of, recorded_now
 
 from goalgraph import PlanAgent, aanswer, answer, apending
+from goalgraph.errors import RunBusy
 
 __all__ = ["CONFIG", "Caller", "expected_of", "live"]
 
@@ -49,6 +51,17 @@ class Caller:
         if self.is_sync:
             return await asyncio.to_thread(partial(answer, self.agent, CONFIG, answers, by="somebody"))
         return await aanswer(self.agent, CONFIG, answers, by="somebody")
+
+    async def answer_at_once(self, answers: Mapping[str, object]) -> Result:
+        """Call it with each answer by itself, all at the same time; where the run is then."""
+        results = await asyncio.gather(*(self._answer_soon(request, one) for request, one in answers.items()))
+        return next((one for one in results if one.get("status") is not None), results[-1])
+
+    async def _answer_soon(self, request: str, said: object) -> Result:
+        """Answer as soon as no other call is at the run."""
+        while True:
+            with suppress(RunBusy):
+                return await self.answer({request: said})
 
 
 async def live(caller: Caller, case: Case, ledger: Ledger, witness: Witness, chance: random.Random) -> None:
@@ -85,8 +98,10 @@ async def _answered(
         words = question.words(case, times_answered(before, question))
         ledger.write(Line("answer", question.step, question.number, question.request.id, words))
         said.append((question, words))
-    way = chance.choice(["requests", "interrupts", "alone"] if len(questions) == 1 else ["requests", "interrupts"])
-    if way == "requests" and caller.control is None:
+    way = chance.choice(["requests", "interrupts", "alone" if len(questions) == 1 else "at once"])
+    if way == "at once" and caller.control is None:
+        result = await caller.answer_at_once({one.request.id: one.answer(case, words) for one, words in said})
+    elif way == "requests" and caller.control is None:
         result = await caller.answer({one.request.id: one.answer(case, words) for one, words in said})
     elif way == "alone":
         result = await caller.go(Command(resume=said[0][0].answer(case, said[0][1])))

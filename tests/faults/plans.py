@@ -25,6 +25,10 @@ class Case:
     plan: Document
     gates: tuple[str, ...] = ()
     """Names in the policy: of steps, and of the specialist ``careful``."""
+    slow: int | None = None
+    """The policy has a function too, which asks about steps of so many milliseconds."""
+    deadline: str | None = None
+    """Of the policy."""
     is_reviewed: bool = False
     """Whether the plan is shown to a human before it runs."""
     max_concurrency: int | None = None
@@ -56,6 +60,8 @@ def make_case(seed: int) -> Case:
         is_reviewed=chance.random() < 0.15,
         max_concurrency=chance.choice([None, None, 1, 2, 4]),
         is_settled=draft.is_settled,
+        slow=chance.choice([None, None, None, 8]),
+        deadline=chance.choice([None, "1h"]),
     )
 
 
@@ -122,7 +128,10 @@ class _Draft:
             {"agent": "asker", "input": {"ms": self.chance.choice([0, 2]), "questions": self.chance.choice([1, 2])}},
             {"agent": "inquirer", "input": {"questions": self.chance.choice([1, 2])}},
         ]
-        return {"id": self._named("ask"), **self.chance.choice(makers)}
+        step = {"id": self._named("ask"), **self.chance.choice(makers)}
+        if "prompt" in step and self.chance.random() < 0.2:
+            step["deadline"] = "1h"
+        return step
 
     def _transform(self) -> Document:
         return {"id": self._named("sum"), "type": "transform", "output": {"of": "{{ input.names | length }}"}}
@@ -238,6 +247,8 @@ def _asks(step: Step) -> bool:
 
 def _is_gated(case: Case, step: Step, steps: Mapping[str, Step]) -> bool:
     if step.type == "agent" and step.agent in case.gates:
+        return True
+    if step.type == "agent" and case.slow is not None and step.input.get("ms") == case.slow:
         return True
     groups = [gate for gate in case.gates if gate in steps and steps[gate].type == "parallel"]
     if step.type in ("agent", "map") and "[" not in step.id and any(step.id.startswith(f"{one}.") for one in groups):

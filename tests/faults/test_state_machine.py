@@ -377,6 +377,7 @@ class Life(RuleBasedStateMachine):
         status = {step: str(one["status"]) for step, one in recorded.outcomes.items() if isinstance(one, dict)}
         known = {words.split(":")[1]: words.partition(":")[0] for words in recorded.answers.values()}
         self.model.said |= known
+        self.answered = {request: one for request, one in self.answered.items() if request in recorded.answers}
         self.model.go_on()
         assert status.items() <= self.model.status.items(), "recorded, and nothing like it has happened"
         assert set(self.model.said) == set(known), "an answer that was taken is gone"

@@ -20,11 +20,11 @@ from tests.faults.witness import Witness
 __all__ = ["process"]
 
 
-async def process(case: Case, saver: Saver, folder: Path, chance: random.Random) -> None:
-    """Run the plan, or go on with it."""
+async def process(case: Case, saver: Saver, folder: Path, chance: random.Random, *, is_sync: bool) -> None:
+    """Run the plan, or go on with it, in async code or in sync code."""
     witness = Witness(folder)
     ledger = witness.open_ledger()
-    caller = Caller(agent_for(case, saver, ledger), is_sync=chance.random() < 0.5)
+    caller = Caller(agent_for(case, saver, ledger), is_sync=is_sync)
     await live(caller, case, ledger, witness, chance)
 
 
@@ -33,7 +33,7 @@ async def main() -> None:
     database, folder, seed, chosen = sys.argv[1:]
     chance = random.Random(chosen)
     async with store_at(database)(chance) as saver:
-        await process(make_case(int(seed)), saver, Path(folder), chance)
+        await process(make_case(int(seed)), saver, Path(folder), chance, is_sync=chance.random() < 0.5)
 
 
 if __name__ == "__main__":

@@ -126,8 +126,9 @@ async def read_thread(agent: _HasState, config: RunnableConfig, saver: BaseCheck
     with reading(config):
         snapshot = await agent.aget_state(config)
         stored = await saver.aget_tuple(snapshot.config) if snapshot.created_at is not None else None
-        askers = await read_askers(saver, snapshot, stored)
     check_stored(snapshot, stored)
+    with reading(config):
+        askers = await read_askers(saver, snapshot, stored)
     entries = entries_of(stored)
     return Thread(
         id=str(config.get("configurable", {}).get("thread_id", "")),
