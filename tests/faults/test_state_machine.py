@@ -241,17 +241,15 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data())
     def answer_again(self, data: st.DataObject) -> None:
         """The same again is taken, and changes nothing; another answer is refused."""
-        known = sorted(request for request, (step, _) in self.answered.items() if step in self.model.said)
-        if known:
-            request = data.draw(st.sampled_from(known), "request")
-            step, answer = self.answered[request]
-            changed = "another" if isinstance(answer, str) else {"type": "reject", "message": "no, no"}
-            self._refused({request: changed}, AlreadyAnswered)
-            begun = self.witness.lines()
-            result = self.do(aanswer(self.agent, CONFIG, {request: answer}))
-            assert result.get("status") is None, f"the answer to {step} again has ended the run"
-            assert self.witness.lines() == begun
-            self._as_it_was()
+        request = data.draw(st.sampled_from(sorted(self.answered)), "request")
+        step, answer = self.answered[request]
+        changed = "another" if isinstance(answer, str) else {"type": "reject", "message": "no, no"}
+        self._refused({request: changed}, AlreadyAnswered)
+        begun = self.witness.lines()
+        result = self.do(aanswer(self.agent, CONFIG, {request: answer}))
+        assert result.get("status") is None, f"the answer to {step} again has ended the run"
+        assert self.witness.lines() == begun
+        self._as_it_was()
 
     @precondition(lambda self: self.is_paused)
     @rule()

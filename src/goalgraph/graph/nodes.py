@@ -127,8 +127,8 @@ class Gather:
         return {}
 
 
-def leads_on(state: PlanState) -> Literal["dispatch", "synthesize"]:
-    """Decide where the run goes once its steps are over."""
+async def leads_on(state: PlanState) -> Literal["dispatch", "synthesize"]:
+    """Decide where the run goes once its steps are over; async, because LangGraph calls sync functions in a thread."""
     return decide(_plan(state), state.get("outcomes") or {})
 
 
