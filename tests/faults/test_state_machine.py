@@ -56,8 +56,6 @@ class Life(RuleBasedStateMachine):
         self.tries = 0
         self.agent, self.saver = self.opened()
 
-    # What it is made of
-
     def opened(self) -> tuple[PlanAgent, CutSaver]:
         """Open the database as a new process would."""
         saver = CutSaver(connected(self.folder / "run.sqlite"))
@@ -292,8 +290,6 @@ class Life(RuleBasedStateMachine):
         self.do(self.agent.aupdate_state(CONFIG, {"inputs": {"new": 1}}))
         self.questions = []
         self._take_in_what_is_recorded()
-
-    # What it comes to
 
     def teardown(self) -> None:
         try:
