@@ -19,3 +19,9 @@ class SpecialistCard(BaseModel):
     """Steps of one run it works on at the same time; None: no limit of its own."""
     output_schema: dict[str, JsonValue] | None = None
     """JSON Schema of its output: the fields that plans name are checked before they run, outputs when they come."""
+    model: str | None = None
+    """Name at its provider of the chat model that it works with, where that is known; for estimates."""
+    cost_usd: float | None = None
+    """What a step of it usually costs, in USD, as its author says."""
+    seconds: float | None = None
+    """How long a step of it usually takes, as its author says."""
