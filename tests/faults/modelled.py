@@ -50,6 +50,10 @@ class Model:
         """Steps that wait for an answer."""
         return {step for step in self._ready() if self.steps[step].kind != "work" and step not in self.said}
 
+    def heard_by_specialists(self) -> set[str]:
+        """Steps that are not over, and have asked in a way of their own: nobody can give them their answers again."""
+        return {step for step in self.said if self.steps[step].kind == "raw" and step not in self.status}
+
     def go_on(self) -> None:
         """Take in what follows from what is known."""
         for step, about in self.steps.items():

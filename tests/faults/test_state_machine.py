@@ -283,10 +283,12 @@ class Life(RuleBasedStateMachine):
         self._take_in_what_is_recorded()
         self.resume()
 
-    @precondition(lambda self: self.is_paused and set(self.model.said) <= set(self.model.status))
+    @precondition(lambda self: not self.is_over and not self.model.heard_by_specialists())
     @rule()
     def change_state(self) -> None:
-        """What was recorded stays so; what is asked is asked anew once the run goes on."""
+        """What was recorded and answered stays so; what is asked is asked anew once the run goes on."""
+        if self.is_running:
+            self._end()
         self.do(self.agent.aupdate_state(CONFIG, {"inputs": {"new": 1}}))
         self.questions = []
         self._take_in_what_is_recorded()

@@ -18,11 +18,18 @@ from goalgraph.planner.reviewed import PlanInReview
 __all__ = ["PlanInput", "PlanOutput", "PlanState", "StepSend"]
 
 
-def _merged(outcomes: Mapping[str, Outcome], writes: Sequence[Mapping[str, Outcome]]) -> dict[str, Outcome]:
-    """Fold steps' outcomes together; each step writes one, so their order does not matter."""
+def _merged(outcomes: Mapping[str, Outcome], writes: Sequence[Mapping[str, Outcome | None]]) -> dict[str, Outcome]:
+    """Fold steps' outcomes together; each step writes one, so their order does not matter.
+
+    None takes an outcome back: of a step that is to be done in another way, or that was parked and has none.
+    """
     merged = dict(outcomes)
     for write in writes:
-        merged.update(write)
+        for step_id, outcome in dict(write).items():
+            if outcome is None:
+                merged.pop(step_id, None)
+            else:
+                merged[step_id] = outcome
     return merged
 
 
@@ -81,6 +88,8 @@ class PlanState(TypedDict, total=False):
     status: RunStatus | None
     degraded: list[str]
     decisions: Decisions
+    carried: list[Decision]
+    """Answers to steps that were not over when the state was changed from outside."""
     usage: Usage
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
+from langgraph.config import get_config
 from langgraph.types import interrupt
 from pydantic import JsonValue
 
@@ -13,12 +14,13 @@ from goalgraph.graph import events
 from goalgraph.graph.humans.answers import Problem
 from goalgraph.graph.humans.replies import Envelope, Reply, read_reply
 from goalgraph.graph.humans.requests import approval_request, event_request, input_request
+from goalgraph.graph.run import Run
 from goalgraph.graph.steps.turn import Turn
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import HumanApprovalStep, HumanInputStep, WaitStep
 
-__all__ = ["Taken", "approved", "asked", "decided", "filled_in", "happened", "is_yes", "refused", "taken", "unasked"]
+__all__ = ["Taken", "approved", "asked", "decided", "filled_in", "happened", "is_yes", "refused", "told", "unasked"]
 
 Make = Callable[..., dict[str, Any]]
 """Makes a request, told ``deadline``, ``problem`` and ``asked``, and ``escalated`` where it is for a yes or a no."""
@@ -51,12 +53,14 @@ class Taken:
         )
 
 
-def taken(request: Mapping[str, Any]) -> Taken | Problem:
-    """Ask, and take the answer, if there is one and it is to this.
+def _is_inside() -> bool:
+    """Whether another graph does the run that asks; what a run's own tasks have in them is items of maps."""
+    _, *below = str(get_config().get("configurable", {}).get("checkpoint_ns") or "").split("|")
+    return not all(place.startswith("map_item:") for place in below)
 
-    Raises:
-        GraphInterrupt: There is none yet.
-    """
+
+def _taken(request: Mapping[str, Any]) -> Taken | Problem:
+    """Ask, and take the answer, if there is one and it is to this."""
     came: object = interrupt(request)
     envelope = Envelope.opened(came)
     if envelope is None:  # it came past our own door, in another graph
@@ -65,6 +69,21 @@ def taken(request: Mapping[str, Any]) -> Taken | Problem:
     if envelope.digest != request["digest"]:
         return Problem("what was answered is not what is asked now, so it is asked anew")
     return Taken(envelope.reply, envelope)
+
+
+def told(request: dict[str, Any], run: Run, tell: Callable[[Any], None]) -> Taken | Problem:
+    """Take the answer that was carried over to exactly this; where there is none, announce the request, and ask.
+
+    Raises:
+        GraphInterrupt: There is no answer yet.
+    """
+    for entry in run.answers:
+        if entry.is_carried and entry.envelope.digest == request["digest"]:
+            return Taken(entry.envelope.reply, entry.envelope)
+    if _is_inside():
+        request = {**request, "inside": True}
+    tell(events.RequestMade(type="request", run=request["run"], step=request["step"], request=request))
+    return _taken(request)
 
 
 def decided(turn: Turn, make: Make, due: datetime | None, on_timeout: OnTimeout) -> Decision:
@@ -84,7 +103,7 @@ def decided(turn: Turn, make: Make, due: datetime | None, on_timeout: OnTimeout)
                 return _unanswered(turn, request)
             due, escalated = None, True
             continue
-        found = _told(turn, request)
+        found = told(request, turn.run, turn.tell)
         if isinstance(found, Taken):
             return turn.decided(found.decision(request, turn.board.now()))
         problem = found.message
@@ -194,12 +213,6 @@ def asked(turn: Turn, prompt: str, schema: Mapping[str, JsonValue], number: int)
     return value
 
 
-def _told(turn: Turn, request: dict[str, Any]) -> Taken | Problem:
-    """Announce a request and take its answer, if there is one."""
-    turn.tell(events.RequestMade(type="request", run=turn.run.id, step=turn.step.id, request=request))
-    return taken(request)
-
-
 def _answered(turn: Turn, make: Make, due: datetime | None, times: int = 0) -> Decision | None:
     """Ask until there is an answer that fits; None where it did not come in time."""
     problem: str | None = None
@@ -207,7 +220,7 @@ def _answered(turn: Turn, make: Make, due: datetime | None, times: int = 0) -> D
         request = make(deadline=due.isoformat() if due is not None else None, problem=problem, asked=times)
         if _is_late(turn, due, request):
             return None
-        found = _told(turn, request)
+        found = told(request, turn.run, turn.tell)
         if isinstance(found, Taken):
             return turn.decided(found.decision(request, turn.board.now()))
         problem = found.message

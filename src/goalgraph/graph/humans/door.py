@@ -31,7 +31,7 @@ async def admit(thread: Thread, given: object) -> tuple[object, tuple[Entry, ...
     """Look at what a thread's run is given, and write down the answers among it before anything is run.
 
     Returns:
-        What LangGraph is to be given, and all answers to what the run asks or has asked since its last checkpoint.
+        What LangGraph is to be given, and all answers that steps which are not over may go on with.
 
     Raises:
         RunPaused: It is a new goal, and the run waits for answers.
@@ -49,10 +49,10 @@ async def admit(thread: Thread, given: object) -> tuple[object, tuple[Entry, ...
     if is_answer:
         thread = await _recorded(thread, taken(thread, _by_request(thread, command.resume)))
     if not (entries := thread.undelivered()):
-        return (None if is_answer or given is None else command), thread.entries
+        return (None if is_answer or given is None else command), thread.known()
     resume = {entry.interrupt: _delivery(entry) for entry in entries}
     going_on: Command[Any] = Command(resume=resume, update=command.update, goto=command.goto, graph=command.graph)
-    return going_on, thread.entries
+    return going_on, thread.known()
 
 
 def taken(thread: Thread, answers: Mapping[str, Said]) -> tuple[Entry, ...]:
@@ -130,6 +130,7 @@ def _entry(thread: Thread, request: Request, said: Said) -> Entry | AnswerProble
         step=request.step,
         task=task,
         place=thread.askers.taken_in(task),
+        is_inside=bool((as_mapping(request.interrupt.value) or {}).get("inside")),
         envelope=envelope,
     )
 

@@ -1,6 +1,7 @@
 """Answers, written down before anything is done with them: what was acknowledged is not lost, the first one stands.
 
 An answer is a write of its own beside the checkpoint that waits for it, under a key that only the first writer gets.
+Where a change of the state begins a new checkpoint, answers to steps that are not over go into the state with it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 from pydantic import JsonValue
 
-from goalgraph.graph.humans.replies import Envelope
+from goalgraph.graph.humans.replies import Envelope, Reply
 from goalgraph.planner.decision import Decision
 
 __all__ = ["Entry", "entries_of", "record"]
@@ -25,7 +26,7 @@ class Entry:
     """An answer that was taken in."""
 
     interrupt: str
-    """LangGraph's id of the interrupt."""
+    """LangGraph's id of the interrupt; empty where the answer was carried over from a checkpoint before."""
     kind: str
     step: str
     """Id of the step; for a specialist's own question, the specialist."""
@@ -33,6 +34,8 @@ class Entry:
     """LangGraph's id of the task that asks."""
     place: int
     """How many answers that task had taken in before."""
+    is_inside: bool
+    """Whether a run inside of a step asked, and not this one, which may ask the very same."""
     envelope: Envelope
 
     @property
@@ -44,6 +47,33 @@ class Entry:
     def is_own(self) -> bool:
         """Whether one of our own steps asked, and not a specialist in its own way."""
         return self.kind != "specialist"
+
+    @property
+    def is_carried(self) -> bool:
+        """Whether the state has changed since; then it is not LangGraph's to deliver, whose interrupt is gone."""
+        return not self.interrupt
+
+    @staticmethod
+    def carried(decision: Decision) -> "Entry":
+        """Read what `decision` gave, for an answer that was carried over."""
+        reply = Reply(chosen=cast("Any", decision.chosen), value=decision.answer, comment=decision.rationale or None)
+        envelope = Envelope(
+            reply=reply,
+            digest=decision.digest,
+            request=decision.request,
+            said=decision.said,
+            by=decision.by,
+            at=decision.at,
+        )
+        return Entry(
+            interrupt="",
+            kind=decision.kind,
+            step=decision.subject,
+            task="",
+            place=0,
+            is_inside=False,
+            envelope=envelope,
+        )
 
     def decision(self) -> Decision:
         """Return the record of it, for a question that the run does not know from inside."""
@@ -73,6 +103,7 @@ def entries_of(stored: CheckpointTuple | None) -> tuple[Entry, ...]:
             step=one["step"],
             task=one["task"],
             place=one["place"],
+            is_inside=one.get("inside", True),  # not known of those of before, so they are not carried over
             envelope=_opened(one["envelope"]),
         )
         for one in found
@@ -94,6 +125,7 @@ async def record(saver: BaseCheckpointSaver[Any], config: RunnableConfig, entrie
             "step": entry.step,
             "task": entry.task,
             "place": entry.place,
+            "inside": entry.is_inside,
             "envelope": entry.envelope.packed(),
         }
         await saver.aput_writes(config, [(_CHANNEL, packed)], f"{_TASK}{entry.request}")

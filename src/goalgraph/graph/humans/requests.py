@@ -18,6 +18,8 @@ in, or to be told when an event has come."""
 
 _Allowed = Literal["approve", "edit", "reject", "respond"]
 _MOST_SHOWN = 4_000
+_UNBOUND = ("run", "estimate")
+"""What may be told otherwise the next time, with the same thing asked."""
 
 
 def approval_request(
@@ -189,7 +191,7 @@ def _request(
     """Add what LangChain's screens show (some read ``args``, others ``arguments``), and what an answer is bound to."""
     name = about["step"] or "plan"
     action = {"name": name, "args": arguments, "arguments": arguments, "description": _described(about, shown)}
-    bound = {**{key: value for key, value in about.items() if key != "run"}, "arguments": arguments}
+    bound = {**{key: value for key, value in about.items() if key not in _UNBOUND}, "arguments": arguments}
     return {
         "action_requests": [action],
         "review_configs": [{"action_name": name, "allowed_decisions": list(allowed)}],

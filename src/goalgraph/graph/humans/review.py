@@ -1,15 +1,15 @@
 """What a plan will do, as Markdown for whoever is to approve it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal
 
 from goalgraph.errors import PlanProblem
 from goalgraph.graph.humans.markdown import code, escaped
 from goalgraph.planner import dag
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.compilation import compile_plan
-from goalgraph.planner.estimate import Estimate, Range
+from goalgraph.planner.estimate import Estimate
 from goalgraph.planner.plan import Plan, Step
+from goalgraph.planner.ranges import worded
 from goalgraph.planner.wording import doer_of, title_of
 
 __all__ = ["described"]
@@ -106,21 +106,28 @@ def _known(estimate: Estimate) -> Iterator[str]:
         yield f"- **Steps by specialist:** {_capped(counts)}"
     if estimate.open_maps:
         yield f"- **Number of items known only when their turn comes:** {_names(estimate.open_maps)}"
+    if estimate.effects:
+        yield f"- **Effects outside of the run:** {_names(estimate.effects)}"
     asked = {"Approvals": estimate.approvals, "Questions": estimate.inputs, "Events": estimate.events}
     for name, ids in asked.items():
         if ids:
             yield f"- **{name} ahead:** {len(ids)}: {_names(ids)}"
     if not any(asked.values()):
         yield "- **Approvals, questions and events ahead:** none in the plan"
-    known = {
-        "Cost": _between(estimate.cost_usd, "USD"),
-        "Tokens": _between(estimate.tokens, "tokens"),
-        "Time": _between(estimate.seconds, "seconds"),
-    }
-    yield from (f"- **{name}:** {text}" for name, text in known.items() if text is not None)
-    unknown = [name for name, text in known.items() if text is None]
+    if estimate.waits:
+        yield f"- **Waits of unknown length:** {_names(estimate.waits)}"
+    known = {"Cost": estimate.cost_usd, "Tokens": estimate.tokens, "Time": estimate.seconds}
+    units = {"Cost": "USD", "Tokens": "tokens", "Time": "seconds"}
+    waits = any(asked.values()) or estimate.waits
+    for name, found in known.items():
+        if found is not None:
+            without = ", without what is waited for" if name == "Time" and waits else ""
+            yield f"- **{name}:** {worded(found, units[name])}{without}"
+    unknown = [name for name, found in known.items() if found is None]
     if unknown:
         yield f"- **Not known beforehand:** {', '.join(unknown).lower()}"
+    for names, what in estimate.missing.items():
+        yield f"- **Nobody knows the {', '.join(what)} of:** {_capped([escaped(name, 100) for name in names])}"
 
 
 def _names(ids: Sequence[str]) -> str:
@@ -130,10 +137,3 @@ def _names(ids: Sequence[str]) -> str:
 def _capped(texts: Sequence[str], count: int | None = None) -> str:
     more = (count if count is not None else len(texts)) - _MOST_NAMES
     return ", ".join(texts[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
-
-
-def _between(found: Range | None, unit: Literal["USD", "tokens", "seconds"]) -> str | None:
-    if found is None:
-        return None
-    low, high = (f"{one:,.2f}" if unit == "USD" else f"{one:,.0f}" for one in (found.low, found.high))
-    return f"{low} {unit}" if low == high else f"{low} to {high} {unit}"

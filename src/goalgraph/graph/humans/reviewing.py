@@ -15,7 +15,7 @@ from goalgraph.graph import events
 from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.humans.answers import Problem
 from goalgraph.graph.humans.approval import ApprovalPolicy, Gates
-from goalgraph.graph.humans.asking import Taken, taken
+from goalgraph.graph.humans.asking import Taken, told
 from goalgraph.graph.humans.markdown import code
 from goalgraph.graph.humans.requests import plan_request
 from goalgraph.graph.humans.review import described
@@ -68,8 +68,7 @@ class Review:
         times = 0
         while True:
             request = self._request(review, estimate, problem, times, run_of(config).id)
-            runtime.stream_writer(events.RequestMade(type="request", run=request["run"], step="", request=request))
-            found = taken(request)
+            found = told(request, run_of(config), runtime.stream_writer)
             if isinstance(found, Taken):
                 decision = found.decision(request, RunClock()())
                 if decision.chosen == "reject":

@@ -100,12 +100,35 @@ class Thread:
         asked = {request.id for request in self.asked()}
         return tuple(entry for entry in self.entries if entry.request in asked)
 
+    def carried(self) -> tuple[Entry, ...]:
+        """Answers that changes of the state have carried over, and that no step has come to its end with."""
+        values = cast("Mapping[str, Any]", self.snapshot.values)
+        found = cast("Iterable[Decision]", values.get("carried") or ())
+        spent = {one.request for one in self._settled()} if found else set[str]()
+        return tuple(Entry.carried(one) for one in found if one.request not in spent)
+
+    def known(self) -> tuple[Entry, ...]:
+        """All answers that steps which are not over may go on with."""
+        return (*self.entries, *self.carried())
+
+    def unspent(self) -> tuple[Entry, ...]:
+        """Answers to steps of this run, and not of one inside of it, that are not over."""
+        spent = {one.request for one in self._settled()}
+        own = tuple(one for one in self.entries if one.is_own and not one.is_inside and one.request not in spent)
+        return (*own, *self.carried())
+
     def recorded(self) -> dict[str, Outcome]:
         """Every outcome that is stored, by step, those of items of unfinished maps included."""
         return {**recorded_outcomes(self.snapshot), **self.items}
 
     def decisions(self) -> Iterator[Decision]:
         """What is decided and stored with the run."""
+        yield from self._settled()
+        for entry in self.carried():
+            yield entry.decision()
+
+    def _settled(self) -> Iterator[Decision]:
+        """What is decided, and done with."""
         values = cast("Mapping[str, Any]", self.snapshot.values)
         yield from cast("Iterable[Decision]", values.get("decisions") or ())
         for outcome in self.recorded().values():

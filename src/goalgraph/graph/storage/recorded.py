@@ -8,7 +8,7 @@ from langgraph.types import Overwrite, StateSnapshot
 
 from goalgraph.planner.outcome import Outcome
 
-__all__ = ["recorded_items", "recorded_outcomes"]
+__all__ = ["parked_steps", "recorded_items", "recorded_outcomes"]
 
 _RETURNED = "__return__"
 """What LangGraph calls the result of a call of its functional API, among the writes of a checkpoint."""
@@ -22,9 +22,20 @@ def recorded_outcomes(snapshot: StateSnapshot) -> dict[str, Outcome]:
         outcomes = written.get("outcomes")
         if isinstance(outcomes, Overwrite):  # decompose has made a new plan, and the old one's outcomes are gone
             found = dict(cast("dict[str, Outcome]", outcomes.value))
-        elif outcomes is not None:
-            found.update(cast("dict[str, Outcome]", outcomes))
+        else:
+            for step_id, outcome in cast("dict[str, Outcome | None]", outcomes or {}).items():
+                if outcome is None:
+                    found.pop(step_id, None)
+                else:
+                    found[step_id] = outcome
     return found
+
+
+def parked_steps(snapshot: StateSnapshot) -> frozenset[str]:
+    """Return the steps whose tasks, of the superstep that was under way, have ended without an outcome."""
+    written = [cast("dict[str, object] | None", task.result) or {} for task in snapshot.tasks]
+    listed = [cast("dict[str, object]", one["outcomes"]) for one in written if isinstance(one.get("outcomes"), dict)]
+    return frozenset(step_id for one in listed for step_id, outcome in one.items() if outcome is None)
 
 
 def recorded_items(stored: CheckpointTuple | None) -> dict[str, Outcome]:

@@ -148,6 +148,9 @@ class _Place:
                 listed = cast("Iterable[object]", value)
                 outcomes = {getattr(one, "step", None): one for one in listed if _is_outcome_like(one)}
                 self.check("outcomes", outcomes, channel)
+        elif channel == "outcomes" and isinstance(value, dict):
+            written = cast("Mapping[object, object]", value)
+            self.check(channel, {step_id: one for step_id, one in written.items() if one is not None})
         elif channel not in _ANY_FORM:
             self.check(channel, value.value if isinstance(value, Overwrite) else value)
 

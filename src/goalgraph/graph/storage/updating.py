@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from langgraph.graph import END
-from langgraph.types import StateUpdate
+from langgraph.types import Command, StateUpdate
 
 from goalgraph.graph.humans.thread import Thread
 from goalgraph.planner.outcome import Outcome
@@ -24,7 +24,8 @@ def kept(
     """Return updates that lose nothing.
 
     LangGraph begins a new checkpoint with an update, and drops what the tasks of the old one have written; so the
-    outcomes among that are made part of the update. Where the caller does not say as which node it is made, the run
+    outcomes among that are made part of the update, and so are the answers to steps that are not over: a process that
+    ends at any moment leaves both behind, or neither. Where the caller does not say as which node it is made, the run
     goes on with its unfinished steps; a plan that was not approved yet is still to be.
 
     Args:
@@ -57,10 +58,17 @@ def _kept(thread: Thread, update: StateUpdate, checked: Callable[[object], Mappi
     if recorded and following:
         plan: object = values.get("plan") or cast("Mapping[str, Any]", thread.snapshot.values).get("plan")
         values["outcomes"] = _of_plan(recorded, plan)
-    # What was answered to specialists' own questions; to those of our steps, it is in the outcomes.
-    if following and (answers := [one.decision() for one in thread.entries if not one.is_own]):
-        values["decisions"] = [*(values.get("decisions") or []), *answers]
-    return StateUpdate(values, as_node, update.task_id)
+    if following:
+        carried = thread.unspent()
+        if carried or cast("Mapping[str, Any]", thread.snapshot.values).get("carried"):
+            values["carried"] = [one.decision() for one in carried]
+        # What was answered to specialists' own questions, and to runs inside; that to our own steps is in the outcomes.
+        placed = {one.request for one in carried} | {one.request for one in thread.decisions()}
+        if answers := [one.decision() for one in thread.entries if one.request not in placed]:
+            values["decisions"] = [*(values.get("decisions") or []), *answers]
+    # No edge leads on from there: where the run goes is decided when it goes on.
+    written: Any = Command(update=values, goto="gather") if as_node == "gather" else values
+    return StateUpdate(written, as_node, update.task_id)
 
 
 def _of_plan(outcomes: Mapping[str, Outcome], plan: object) -> dict[str, Outcome]:
