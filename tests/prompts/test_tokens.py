@@ -1,3 +1,4 @@
+import json
 import logging
 import os
 import subprocess
@@ -5,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from pydantic import JsonValue
 
-from goalgraph.prompts import count_tokens, fit
+from goalgraph.prompts import count_message_tokens, count_tokens
 
 PROSE = "The quick brown fox jumps over the lazy dog, and the dog does not mind at all. "
 
@@ -49,51 +50,58 @@ def run_alone(code: str, cache: Path) -> "subprocess.CompletedProcess[str]":
 def test_without_a_vocabulary_nothing_is_fetched_and_the_estimate_is_mentioned_once(tmp_path: Path) -> None:
     code = (
         "import logging, socket, sys\n"
-        "logging.basicConfig(level=logging.INFO)\n"
+        "logging.basicConfig()\n"
         "def refuse(*args, **kwargs):\n    print('FETCHED', file=sys.stderr)\n    raise OSError\n"
         "socket.getaddrinfo = socket.create_connection = refuse\n"
-        f"{COUNT}\n{COUNT}"
+        f"{COUNT}\n{COUNT}\nprint(count_tokens('one', 'gpt-4'))"  # whose vocabulary is another one
     )
     done = run_alone(code, tmp_path)
-    assert done.stdout.split() == ["4", "4"]
+    assert done.stdout.split() == ["4", "4", "1"]
     assert "FETCHED" not in done.stderr
     assert done.stderr.count("tokens are estimated") == 1
 
 
-def test_texts_within_the_limit_are_left_alone() -> None:
-    fitted = fit({"a": "one", "b": "two"}, 100)
-    assert (dict(fitted.texts), fitted.cut) == ({"a": "one", "b": "two"}, ())
+TEXT = "one two three"
+SIZE = count_tokens(TEXT)
+QUERY: JsonValue = {"type": "object", "properties": {"query": {"type": "string"}}}
+SCHEMA: dict[str, JsonValue] = {"name": "find", "parameters": QUERY}
+CALL = AIMessage("", tool_calls=[{"name": "find", "args": {"query": TEXT}, "id": "1"}])
 
 
-def test_long_texts_share_what_short_ones_leave_and_are_cut_around_a_mark() -> None:
-    long = "begin " + "middle " * 5000 + "end"
-    fitted = fit({"long": long, "short": PROSE, "other": long}, 1000)
-    assert fitted.cut == ("long", "other")
-    assert list(fitted.texts) == ["long", "short", "other"]
-    assert fitted.texts["short"] == PROSE
-    assert fitted.texts["long"].startswith("begin middle")
-    assert fitted.texts["long"].endswith("middle end")
-    assert f"of {count_tokens(long)} tokens are missing here" in fitted.texts["long"]
-    assert 850 <= sum(map(count_tokens, fitted.texts.values())) <= 1000
+@pytest.mark.parametrize(
+    ("messages", "tokens"),
+    [
+        ([], 3),
+        ([HumanMessage(TEXT)], 3 + 4 + SIZE),
+        ([SystemMessage(TEXT), HumanMessage(TEXT)], 3 + 2 * (4 + SIZE)),
+        ([HumanMessage(TEXT, name="ann")], 3 + 4 + SIZE + 1 + count_tokens("ann")),
+        ([HumanMessage([{"type": "text", "text": TEXT}])], 3 + 4 + SIZE),
+        ([HumanMessage([{"type": "image_url", "image_url": {"url": "data:" + "x" * 9000}}])], 3 + 4 + 765),
+        ([CALL], 3 + 4 + count_tokens('{"name": "find", "arguments": {"query": "one two three"}}')),
+        ([ToolMessage(TEXT, tool_call_id="1")], 3 + 4 + SIZE),
+    ],
+    ids=["none", "one", "two", "name", "blocks", "picture", "tool call", "tool's answer"],
+)
+def test_messages_are_counted_with_what_surrounds_them(messages: list[BaseMessage], tokens: int) -> None:
+    assert count_message_tokens(messages) == tokens
 
 
-def test_a_share_too_small_for_the_mark_leaves_nothing() -> None:
-    fitted = fit({"a": PROSE, "b": PROSE}, 3)
-    assert (dict(fitted.texts), fitted.cut) == ({"a": "", "b": ""}, ("a", "b"))
+def test_tools_are_counted_as_their_json() -> None:
+    alone = count_message_tokens([HumanMessage(TEXT)])
+    assert count_message_tokens([HumanMessage(TEXT)], schemas=[SCHEMA, SCHEMA]) == alone + 2 * count_tokens(
+        json.dumps(SCHEMA)
+    )
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.dictionaries(st.text(max_size=3), st.text(max_size=400), max_size=6), st.integers(-5, 400))
-def test_the_limit_is_never_exceeded_and_every_cut_text_is_named(texts: dict[str, str], limit: int) -> None:
-    fitted = fit(texts, limit)
-    assert sum(map(count_tokens, fitted.texts.values())) <= max(limit, 0)
-    assert fitted.cut == tuple(name for name in texts if fitted.texts[name] != texts[name])
+def test_nothing_is_said_where_nobody_has_set_up_logging(tmp_path: Path) -> None:
+    assert run_alone(COUNT, tmp_path).stderr == ""
 
 
 def test_a_broken_vocabulary_leads_to_an_estimate(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     name = "fb374d419588a4632f3f557e76b4b70aebbca790"
     code = (
-        "import socket, sys\n"
+        "import logging, socket, sys\n"
+        "logging.basicConfig()\n"
         "def refuse(*args, **kwargs):\n    raise OSError('no network')\n"
         "socket.getaddrinfo = socket.create_connection = refuse\n"
         f"{COUNT}"

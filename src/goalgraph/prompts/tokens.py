@@ -1,27 +1,39 @@
-"""Count tokens without a network, and share a token budget between texts."""
+"""Count the tokens of texts and messages without a network."""
 
 import hashlib
+import json
 import logging
 import math
 import os
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
     from tiktoken import Encoding
 
-__all__ = ["Fitted", "count_tokens", "fit"]
+__all__ = ["PER_MESSAGE", "PER_REPLY", "count_message_tokens", "count_tokens"]
 
 _logger = logging.getLogger(__name__)
+_logger.addHandler(logging.NullHandler())  # said to whoever has set up logging, and not on a bare stderr
 
 _DEFAULT = "o200k_base"
 _SOURCE = "https://openaipublic.blob.core.windows.net/encodings/{name}.tiktoken"
 _PIECE = 50_000
 """Characters encoded at once: the encoder's time grows faster than the text where a text has no spaces."""
+
+PER_MESSAGE = 4
+"""Tokens of a message beside its text: three that delimit it, and its role."""
+
+PER_REPLY = 3
+"""Tokens that open the reply."""
+
+_PER_NAME = 1
+_PER_PICTURE = 765
+"""A picture of 1024 x 1024 in high detail, after OpenAI's guide to images: 85, and 170 for each of four tiles."""
 
 _LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ \n"
 _OTHER_ASCII = bytes(set(range(128)) - set(_LETTERS))
@@ -31,7 +43,8 @@ _CONTINUATION = bytes(range(0x80, 0xC0))
 def count_tokens(text: str, model_name: str | None = None) -> int:
     """Count the tokens of a text: exactly where the model's vocabulary is at hand, else by an estimate that leans high.
 
-    The vocabulary is read from tiktoken's cache (``TIKTOKEN_CACHE_DIR``) and never fetched. Nothing is raised.
+    The vocabulary is read from tiktoken's cache (``TIKTOKEN_CACHE_DIR``) and never fetched. Nothing is raised; that
+    counts are estimates is logged as a warning, once in a process.
 
     Args:
         text: Any text.
@@ -40,10 +53,64 @@ def count_tokens(text: str, model_name: str | None = None) -> int:
     """
     if not text:
         return 0
-    encoding = _encoding(_encoding_name(model_name))
+    name = _encoding_name(model_name)
+    encoding = _encoding(name, _vocabulary(name))
     if encoding is None:
         return _estimate(text)
     return sum(len(encoding.encode_ordinary(text[at : at + _PIECE])) for at in range(0, len(text), _PIECE))
+
+
+class Message(Protocol):
+    """A message as LangChain has it."""
+
+    @property
+    def text(self) -> str:
+        """Its text."""
+        ...
+
+    @property
+    def name(self) -> str | None:
+        """Who wrote it, where that is told apart."""
+        ...
+
+    @property
+    def content(self) -> str | Sequence[str | Mapping[str, object]]:
+        """Its text, or blocks of texts, pictures and others."""
+        ...
+
+
+def count_message_tokens(
+    messages: Sequence[Message],
+    model_name: str | None = None,
+    *,
+    schemas: "Sequence[Mapping[str, JsonValue]]" = (),
+) -> int:
+    """Count the tokens of a prompt: texts, what surrounds each message, tool calls, and what is sent along as JSON.
+
+    The overhead is OpenAI's: three tokens and the role for each message, one for a name, three for the reply's
+    beginning (OpenAI Cookbook, "How to count tokens with tiktoken", ``num_tokens_from_messages``). Other providers do
+    not publish theirs.
+
+    Args:
+        messages: As a model receives them; a picture counts as 765 tokens.
+        model_name: As for `count_tokens`.
+        schemas: Tools and response formats, as they are sent.
+    """
+    found = PER_REPLY + sum(count_tokens(_as_json(schema), model_name) for schema in schemas)
+    for message in messages:
+        found += PER_MESSAGE + count_tokens(message.text, model_name)
+        if message.name:
+            found += _PER_NAME + count_tokens(message.name, model_name)
+        for call in cast("Sequence[Mapping[str, object]]", getattr(message, "tool_calls", None) or ()):
+            found += count_tokens(_as_json({"name": call.get("name"), "arguments": call.get("args")}), model_name)
+        for block in message.content if not isinstance(message.content, str) else ():
+            if isinstance(block, Mapping) and (kind := str(block.get("type"))) not in ("text", "tool_call", "tool_use"):
+                found += _PER_PICTURE if "image" in kind else count_tokens(_as_json(block), model_name)
+    return found
+
+
+def _as_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _estimate(text: str) -> int:
@@ -68,17 +135,26 @@ def _encoding_name(model_name: str | None) -> str:
 
 
 @lru_cache(maxsize=16)
-def _encoding(name: str) -> "Encoding | None":
-    if _vocabulary(name).is_file():
-        import tiktoken
+def _encoding(name: str, vocabulary: Path) -> "Encoding | None":
+    if not vocabulary.is_file():
+        _say_once(f"the vocabulary {name} is not in tiktoken's cache (TIKTOKEN_CACHE_DIR)")
+        return None
+    import tiktoken
 
-        try:
-            return tiktoken.get_encoding(name)
-        except Exception as error:
-            _logger.warning("tokens are estimated: the vocabulary %s cannot be read: %s", name, error)
-            return None
-    _logger.info("tokens are estimated: the vocabulary %s is not in tiktoken's cache (TIKTOKEN_CACHE_DIR)", name)
-    return None
+    try:
+        return tiktoken.get_encoding(name)
+    except Exception as error:
+        _say_once(f"the vocabulary {name} cannot be read: {error}")
+        return None
+
+
+_said: list[str] = []
+
+
+def _say_once(why: str) -> None:
+    if not _said:
+        _said.append(why)
+        _logger.warning("tokens are estimated, on the high side: %s", why)
 
 
 def _vocabulary(name: str) -> Path:
@@ -87,58 +163,3 @@ def _vocabulary(name: str) -> Path:
     source = _SOURCE.format(name="o200k_base" if name == "o200k_harmony" else name)
     key = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
     return (Path(tempfile.gettempdir(), "data-gym-cache") if directory is None else Path(directory)) / key
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fitted:
-    """Texts that fit a budget together."""
-
-    texts: Mapping[str, str]
-    """By the names they came with, in the same order."""
-    cut: tuple[str, ...]
-    """Names of the texts that are no longer whole."""
-
-
-def fit(texts: Mapping[str, str], limit: int, *, model_name: str | None = None) -> Fitted:
-    """Share a budget of tokens between texts.
-
-    Short texts stay whole, and what they leave is shared evenly by the long ones, which keep their beginning and their
-    end around a mark that says how much is missing. A text whose share is too small even for the mark becomes empty.
-
-    Args:
-        texts: By name, such as step ids.
-        limit: Tokens of all texts together.
-        model_name: As for `count_tokens`.
-    """
-    sizes = {name: count_tokens(text, model_name) for name, text in texts.items()}
-    left, shares = max(limit, 0), dict[str, int]()
-    for position, name in enumerate(sorted(sizes, key=lambda name: sizes[name])):
-        shares[name] = min(sizes[name], left // (len(sizes) - position))
-        left -= shares[name]
-    cut = tuple(name for name in texts if shares[name] < sizes[name])
-    return Fitted(
-        texts={
-            name: _shortened(text, sizes[name], shares[name], model_name) if shares[name] < sizes[name] else text
-            for name, text in texts.items()
-        },
-        cut=cut,
-    )
-
-
-def _shortened(text: str, size: int, share: int, model_name: str | None) -> str:
-    keep = len(text) * share // size
-    while keep > 0:
-        shorter = _around_mark(text, keep, size)
-        over = count_tokens(shorter, model_name) - share
-        if over <= 0:
-            return shorter
-        keep -= max(1, over * keep // (share + over), keep // 20)
-    mark = _around_mark(text, 0, size)
-    return mark if count_tokens(mark, model_name) <= share else ""
-
-
-def _around_mark(text: str, keep: int, size: int) -> str:
-    head, tail = keep - keep // 3, keep // 3
-    missing = size * (len(text) - keep) // len(text)
-    mark = f"[... about {missing} of {size} tokens are missing here ...]"
-    return "\n".join(part for part in (text[:head], mark, text[len(text) - tail :]) if part)

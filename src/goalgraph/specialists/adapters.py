@@ -2,18 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
-from langchain_core.runnables import Runnable
+from langchain_core.prompts import BasePromptTemplate
+from langchain_core.runnables import Runnable, RunnableBinding, RunnableSequence
 
 from goalgraph.errors import InvalidSpecialist
-from goalgraph.models import for_this_loop
+from goalgraph.models import complete, for_this_loop, model_name
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.outcome import Outcome
-from goalgraph.specialists.briefing import brief
-from goalgraph.specialists.function import specialist, terms
+from goalgraph.prompts import DEFAULT_PROMPTS, Prompts, Summarizer, prompt_limit, unheard
+from goalgraph.specialists.briefing import brief, fitted_brief
+from goalgraph.specialists.foreseen import prompt_of
+from goalgraph.specialists.function import check_amounts, specialist, terms
+from goalgraph.specialists.results import as_result
 from goalgraph.specialists.schemas import OutputType, declared_schema
 from goalgraph.specialists.specialist import Specialist, StepContext, StepResult, StepTask
 
@@ -28,13 +33,44 @@ class RunnableSpecialist:
     """A LangChain Runnable that does steps.
 
     It is given what its input schema asks for: messages (chat models, agents), the step's own input by name, the
-    whole brief as text for the one field that is left, or plain text.
+    whole brief as text for the one field that is left, or plain text. A brief too long for the model, where there is
+    one to be seen, is shortened, and the result says so.
     """
 
-    def __init__(self, runnable: Runnable[Any, Any], card: SpecialistCard) -> None:
+    def __init__(
+        self,
+        runnable: Runnable[Any, Any],
+        card: SpecialistCard,
+        *,
+        max_input_tokens: int | None = None,
+        summarize: bool = False,
+        prompts: Prompts | None = None,
+    ) -> None:
+        """Take the Runnable.
+
+        Args:
+            runnable: A chat model, a chain, a compiled graph, a tool.
+            card: What planners choose by; its description is a chat model's system message.
+            max_input_tokens: As for `as_specialist`.
+            summarize: As for `as_specialist`.
+            prompts: As for `as_specialist`.
+
+        Raises:
+            ValueError: ``max_input_tokens`` is not positive.
+            InvalidSpecialist: Summaries are wanted, and no chat model is to be seen that could write them.
+        """
         self.card = card
         self._runnable = runnable
         self._fields = _input_fields(runnable)
+        self._model = _model_in(runnable)
+        if summarize and self._model is None:
+            raise InvalidSpecialist(
+                f"no chat model is to be seen in {card.name!r} that could summarise what is too long for it",
+                hint="leave summarize out: what is too long is cut",
+            )
+        self._limit = _limit(self._model, max_input_tokens)
+        self._summarizes = summarize
+        self._prompts = prompts or DEFAULT_PROMPTS
 
     def __repr__(self) -> str:
         return f"<specialist {self.card.name!r}>"
@@ -44,13 +80,53 @@ class RunnableSpecialist:
         runnable: Any = self._runnable
         if isinstance(runnable, BaseChatModel):
             runnable = for_this_loop(runnable, retries=not context.retried)
-        returned: object = await runnable.ainvoke(self._input(brief(task, context), task))
-        return _answer(returned)
+        system = self._system(task, context)
+        text, lost = await self._brief(task, context, system)
+        returned: object = await runnable.ainvoke(self._input(system, text, task))
+        answer = _answer(returned)
+        if not lost:
+            return answer
+        result = as_result(answer)
+        return result.model_copy(update={"degraded": (*lost, *result.degraded)})
 
-    def _input(self, text: str, task: StepTask) -> object:
+    async def _brief(self, task: StepTask, context: StepContext, system: str) -> tuple[str, tuple[str, ...]]:
+        if self._limit is None:
+            return brief(task, context), ()
+        model = self._model
+        name = model_name(model) if model is not None else None
+        summarizer = None
+        if self._summarizes and model is not None:
+            summarizer = Summarizer(
+                ask=partial(complete, unheard(model), retries=not context.retried),
+                limit=self._limit,
+                goal=context.goal,
+                task=task.instruction,
+                prompts=self._prompts,
+                model_name=name,
+            )
+        return await fitted_brief(
+            task,
+            context,
+            self._limit,
+            system=system,
+            model_name=name,
+            summarizer=summarizer,
+        )
+
+    def _system(self, task: StepTask, context: StepContext) -> str:
+        """Write a chat model's system message; empty where there is nothing to say, and for all others."""
+        if not isinstance(self._runnable, BaseChatModel):
+            return ""
+        data = bool(task.input or context.dependencies)
+        return self._prompts.render("chat_model_system", description=self.card.description, data=data)
+
+    def prompt(self, task: StepTask, context: StepContext) -> str:
+        """Render what it would be sent; nothing is called."""
+        return "\n\n".join(filter(None, (self._system(task, context), brief(task, context))))
+
+    def _input(self, system: str, text: str, task: StepTask) -> object:
         if isinstance(self._runnable, BaseChatModel):
-            system = [SystemMessage(self.card.description)] if self.card.description else []
-            return [*system, HumanMessage(text)]
+            return [*([SystemMessage(system)] if system else []), HumanMessage(text)]
         if not self._fields:
             return text
         if "messages" in self._fields:
@@ -73,6 +149,12 @@ def as_specialist(
     capabilities: Sequence[str] = (),
     max_concurrency: int | None = None,
     output: OutputType | None = None,
+    max_input_tokens: int | None = None,
+    summarize: bool = False,
+    prompts: Prompts | None = None,
+    cost_usd: float | None = None,
+    seconds: float | None = None,
+    effects: bool = False,
 ) -> Specialist:
     """Make a specialist of a function, a chat model, a compiled graph, a tool, or any other Runnable.
 
@@ -83,14 +165,31 @@ def as_specialist(
         capabilities: Terms that a step may require.
         max_concurrency: Most steps of one run at the same time.
         output: What the output must fit: a pydantic model, or a JSON Schema as a dict.
+        max_input_tokens: Of the prompt that a Runnable is given; what is longer is cut, and the result says so. None:
+            for chat models, and chains of a prompt and one, three quarters of the window that the model tells of, or
+            of 32,768 tokens (`goalgraph.prompts.prompt_limit`); for all others, no limit.
+        summarize: Let the chat model summarise what is too long, in at most 24 further calls, before it is cut.
+        prompts: Whose ``chat_model_system`` a chat model is told, and whose ``summarize`` asks for summaries; None: the
+            built-in ones.
+        cost_usd: What a step usually costs, in USD.
+        seconds: How long a step usually takes.
+        effects: Whether it has effects outside of the run, such as mail that is sent; reviewers are told.
 
     Raises:
         InvalidSpecialist: It is none of these, or has no name, or is a graph whose state all of its calls share, or the
-            output is neither a model nor a schema.
+            output is neither a model nor a schema, or a limit is set for what is no Runnable,
+            or cost or time are no amounts.
+        ValueError: ``max_input_tokens`` is not positive.
     """
     if isinstance(one, type):
         raise InvalidSpecialist(f"{one.__name__} is a class, not a specialist", hint=f"give {one.__name__}(...)")
     able = terms(capabilities)
+    check_amounts(cost_usd=cost_usd, seconds=seconds)
+    if (max_input_tokens is not None or summarize) and (isinstance(one, Specialist) or not isinstance(one, Runnable)):
+        raise InvalidSpecialist(
+            f"a {type(one).__name__} shortens its prompts itself",
+            hint="set max_input_tokens and summarize for Runnables",
+        )
     if isinstance(one, Specialist):
         changes = {
             "name": name,
@@ -98,6 +197,9 @@ def as_specialist(
             "capabilities": able,
             "max_concurrency": max_concurrency,
             "output_schema": declared_schema(output, name or one.card.name) if output is not None else None,
+            "cost_usd": cost_usd,
+            "seconds": seconds,
+            "effects": effects or None,
         }
         changes = {field: value for field, value in changes.items() if value not in (None, ())}
         return _Renamed(one, one.card.model_copy(update=changes)) if changes else one
@@ -125,7 +227,14 @@ def as_specialist(
                 capabilities=able,
                 max_concurrency=max_concurrency,
                 output_schema=declared_schema(output, own) if output is not None else None,
+                model=model_name(seen) if (seen := _model_in(runnable)) is not None else None,
+                cost_usd=cost_usd,
+                seconds=seconds,
+                effects=effects,
             ),
+            max_input_tokens=max_input_tokens,
+            summarize=summarize,
+            prompts=prompts,
         )
     if callable(one):
         return specialist(
@@ -134,6 +243,9 @@ def as_specialist(
             capabilities=capabilities,
             max_concurrency=max_concurrency,
             output=output,
+            cost_usd=cost_usd,
+            seconds=seconds,
+            effects=effects,
         )(one)
     raise InvalidSpecialist(
         f"a {type(one).__name__} is no specialist", hint="give a function, a Runnable, or an object with card and run()"
@@ -150,10 +262,33 @@ class _Renamed:
     async def run(self, task: StepTask, context: StepContext) -> object:
         return await self.one.run(task, context)
 
+    def prompt(self, task: StepTask, context: StepContext) -> str:
+        return prompt_of(self.one, task, context)
+
 
 def _own_name(runnable: Runnable[Any, Any]) -> str | None:
     own: object = getattr(runnable, "name", None)
     return own if isinstance(own, str) and own != "LangGraph" else None
+
+
+def _model_in(runnable: Runnable[Any, Any]) -> BaseChatModel | None:
+    """The chat model that is sent the brief as it is: the Runnable itself, or what follows the prompt of a chain."""
+    if isinstance(runnable, BaseChatModel):
+        return runnable
+    if isinstance(runnable, RunnableBinding):
+        return _model_in(runnable.bound)
+    if isinstance(runnable, RunnableSequence):
+        first, second, *_ = runnable.steps
+        return _model_in(second) if isinstance(first, BasePromptTemplate) else None
+    return None
+
+
+def _limit(model: BaseChatModel | None, max_input_tokens: int | None) -> int | None:
+    if model is not None:
+        return prompt_limit(model, max_input_tokens)
+    if max_input_tokens is not None and max_input_tokens < 1:
+        raise ValueError(f"max_input_tokens must be 1 or more, found {max_input_tokens!r}")
+    return max_input_tokens
 
 
 def _keeps_state(runnable: Any) -> bool:

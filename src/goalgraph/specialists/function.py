@@ -15,7 +15,7 @@ from goalgraph.specialists.briefing import brief
 from goalgraph.specialists.schemas import OutputType, declared_schema, returned_schema
 from goalgraph.specialists.specialist import StepContext, StepTask
 
-__all__ = ["FunctionSpecialist", "in_thread", "specialist", "terms"]
+__all__ = ["FunctionSpecialist", "check_amounts", "in_thread", "specialist", "terms"]
 
 T = TypeVar("T")
 Function = Callable[..., object]
@@ -71,6 +71,9 @@ def specialist(
     capabilities: Sequence[str] = (),
     max_concurrency: int | None = None,
     output: OutputType | None = None,
+    cost_usd: float | None = None,
+    seconds: float | None = None,
+    effects: bool = False,
 ) -> Callable[[Function], FunctionSpecialist]: ...
 def specialist(
     function: Function | None = None,
@@ -81,6 +84,9 @@ def specialist(
     capabilities: Sequence[str] = (),
     max_concurrency: int | None = None,
     output: OutputType | None = None,
+    cost_usd: float | None = None,
+    seconds: float | None = None,
+    effects: bool = False,
 ) -> FunctionSpecialist | Callable[[Function], FunctionSpecialist]:
     """Make a specialist of a function.
 
@@ -93,12 +99,17 @@ def specialist(
         max_concurrency: Most steps of one run at the same time.
         output: What the output must fit: a pydantic model, or a JSON Schema as a dict. Where absent, the pydantic model
             that the function's return annotation names, if it names one.
+        cost_usd: What a step usually costs, in USD; 0: it asks no model that costs. Without it, a cost is known from
+            earlier runs at most.
+        seconds: How long a step usually takes.
+        effects: Whether it has effects outside of the run, such as mail that is sent; reviewers are told.
 
     Raises:
-        InvalidSpecialist: The function takes neither one parameter nor two, capabilities are no sequence of terms, or
-            the output is neither a model nor a schema.
+        InvalidSpecialist: The function takes neither one parameter nor two, capabilities are no sequence of terms, the
+            output is neither a model nor a schema, or cost or time are no amounts.
     """
     able = terms(capabilities)
+    check_amounts(cost_usd=cost_usd, seconds=seconds)
 
     def wrap(wrapped: Function) -> FunctionSpecialist:
         own = wrapped
@@ -113,6 +124,9 @@ def specialist(
                 capabilities=able,
                 max_concurrency=max_concurrency,
                 output_schema=returned_schema(wrapped) if output is None else declared_schema(output, called),
+                cost_usd=cost_usd,
+                seconds=seconds,
+                effects=effects,
             ),
         )
 
@@ -130,6 +144,17 @@ def terms(capabilities: Sequence[str]) -> tuple[str, ...]:
             f"capabilities are a list of terms, found the text {capabilities!r}", hint=f"write [{capabilities!r}]"
         )
     return tuple(capabilities)
+
+
+def check_amounts(**amounts: float | None) -> None:
+    """Check that amounts are numbers from 0 on.
+
+    Raises:
+        InvalidSpecialist: One is not.
+    """
+    for name, amount in amounts.items():
+        if amount is not None and not 0 <= amount < float("inf"):
+            raise InvalidSpecialist(f"a specialist's {name} is {amount!r}", hint="give 0 or more, or leave it out")
 
 
 async def in_thread(function: Callable[..., T], *arguments: object) -> T:

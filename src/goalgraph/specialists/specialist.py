@@ -63,21 +63,6 @@ class StepContext:
     """Where outputs too large for a checkpoint are kept."""
     _questions: Iterator[int] = field(default_factory=count, init=False, repr=False, compare=False)
 
-    def of_attempt(
-        self, number: int, report: Callable[[Mapping[str, JsonValue]], None], *, retried: bool
-    ) -> "StepContext":
-        """Return the same for another attempt, which asks from the beginning."""
-        return StepContext(
-            goal=self.goal,
-            dependencies=self.dependencies,
-            idempotency_key=self.idempotency_key,
-            attempt=number,
-            retried=retried,
-            report=report,
-            asking=self.asking,
-            artifacts=self.artifacts,
-        )
-
     def progress(self, message: str, fraction: float | None = None) -> None:
         """Tell whoever watches the run how far this step is.
 

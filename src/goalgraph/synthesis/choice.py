@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, cast
 
 from goalgraph.errors import SynthesisFailed
+from goalgraph.prompts import Prompts
 from goalgraph.synthesis.model import ModelSynthesizer
 from goalgraph.synthesis.plain import Concatenate, LastWins
 from goalgraph.synthesis.synthesizer import Synthesis, SynthesisRequest, Synthesizer
@@ -24,19 +25,22 @@ SynthesisSpec = (
 """``"concatenate"``, ``"last_wins"``, ``"model"``, a synthesizer, or a function, which may be asynchronous."""
 
 
-def as_synthesizer(spec: SynthesisSpec, model: "BaseChatModel | None" = None) -> Synthesizer:
+def as_synthesizer(
+    spec: SynthesisSpec, model: "BaseChatModel | None" = None, *, prompts: Prompts | None = None
+) -> Synthesizer:
     """Return the synthesizer that a spec stands for.
 
     Args:
         spec: A name, a synthesizer, or a function of the request that returns text or a `Synthesis`.
         model: For ``"model"``.
+        prompts: For ``"model"``; None: the built-in ones.
 
     Raises:
         ValueError: The name is unknown, or ``"model"`` comes without a model.
         TypeError: The spec is none of these.
     """
     if isinstance(spec, str):
-        return _named(spec, model)
+        return _named(spec, model, prompts)
     if isinstance(spec, Synthesizer) and not isinstance(spec, type):
         return spec
     if callable(spec):
@@ -44,7 +48,7 @@ def as_synthesizer(spec: SynthesisSpec, model: "BaseChatModel | None" = None) ->
     raise TypeError(f"synthesis must be a name, a function or a synthesizer, found {cast('object', spec)!r}")
 
 
-def _named(name: str, model: "BaseChatModel | None") -> Synthesizer:
+def _named(name: str, model: "BaseChatModel | None", prompts: Prompts | None) -> Synthesizer:
     if name == "concatenate":
         return Concatenate()
     if name == "last_wins":
@@ -53,7 +57,7 @@ def _named(name: str, model: "BaseChatModel | None") -> Synthesizer:
         raise ValueError(f"synthesis must be 'concatenate', 'last_wins', 'model' or a function, found {name!r}")
     if model is None:
         raise ValueError("synthesis 'model' needs a model; pass one, or choose 'concatenate' or 'last_wins'")
-    return ModelSynthesizer(model)
+    return ModelSynthesizer(model, prompts=prompts)
 
 
 class _Custom:

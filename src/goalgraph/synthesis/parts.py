@@ -89,7 +89,8 @@ def ends(plan: Plan) -> frozenset[str]:
     """
     graph = dag.graph(plan)
     by_id = {step.id: step for step in plan.steps}
-    left, seen, found = list(dag.sinks(plan)), set[str](), set[str]()
+    awaited = frozenset[str]().union(*graph.values())
+    left, seen, found = [step_id for step_id in graph if step_id not in awaited], set[str](), set[str]()
     while left:
         step = by_id[left.pop()]
         if step.id in seen:

@@ -1,12 +1,15 @@
 """What models are told by the built-in specialists, and what happens when they fail."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.messages import BaseMessage
 
 from goalgraph.errors import GoalgraphError, MissingExtra
 from goalgraph.planner.outcome import Outcome
+from goalgraph.prompts import Prompts, count_message_tokens
 from goalgraph.specialists import Specialist, StepContext, StepTask
 from goalgraph.specialists.builtin import builtin_specialists
 from goalgraph.testing import ScriptedChatModel
@@ -64,6 +67,47 @@ async def test_when_the_model_fails_the_rules_text_stands_in_and_says_so(name: s
     plain = await run(offered(None, tmp_path)[name], **BEFORE)
     assert broken.output == plain.output
     assert [reason for reason in broken.degraded if "written by rules, since the model failed" in reason]
+
+
+@pytest.mark.parametrize("name", ["assistant", "data_analyst", "document_researcher", "report_writer"])
+async def test_a_prompt_too_long_for_the_model_is_cut_and_the_result_says_so(name: str, tmp_path: Path) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("What is best under such constraints: tea.")
+    long = {**BEFORE, "look": Outcome(step="look", status="succeeded", output="The moon is far. " * 5000)}
+    model = ScriptedChatModel(["The model's words."], profile={"max_input_tokens": 2400})
+    result = await run(offered(model, tmp_path, note)[name], **long)
+    assert count_message_tokens(model.received[0]) <= 1800
+    assert INSTRUCTION in model.received[0][1].text
+    assert "the result of step 'look' was too long for the model and was cut" in result.degraded
+    assert "The model's words." in str(result.output)
+
+
+async def test_the_model_may_summarise_what_is_too_long_for_it(tmp_path: Path) -> None:
+    def reply(messages: Sequence[BaseMessage]) -> str:
+        return "In short: far." if messages[0].text.startswith("You shorten") else "done"
+
+    model = ScriptedChatModel(reply, profile={"max_input_tokens": 8000})
+    long = Outcome(step="look", status="succeeded", output="The moon is far. " * 5000)
+    (_, assistant) = builtin_specialists(out=tmp_path, model=model, summarize=True)
+    result = await run(assistant, look=long)
+    assert result.degraded == ("the result of step 'look' was too long for the model and was summarised",)
+    assert "In short: far." in model.received[-1][1].text
+
+
+async def test_the_model_is_told_the_callers_prompts_where_there_are_any(tmp_path: Path) -> None:
+    own = Prompts(
+        {"assistant": "Rhyme.\n<!-- user -->\n{{ instruction }}", "report_writer": "R\n<!-- user -->\n{{ words }}"}
+    )
+    model = ScriptedChatModel(["fine", "fine"])
+    for one in builtin_specialists(out=tmp_path, model=model, prompts=own):
+        await run(one)
+    texts = [[message.text for message in messages] for messages in model.received]
+    assert texts == [["R", "50"], ["Rhyme.", INSTRUCTION]]
+
+
+def test_a_limit_below_one_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="max_input_tokens must be 1 or more, found 0"):
+        builtin_specialists(out=tmp_path, model=ScriptedChatModel([]), max_input_tokens=0)
 
 
 async def test_the_assistant_fails_with_its_model(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goalgraph.errors import MissingExtra
+from goalgraph.prompts import Prompts
 from goalgraph.specialists.builtin.analyst import DataAnalyst
 from goalgraph.specialists.builtin.assistant import Assistant
 from goalgraph.specialists.builtin.charts import ChartMaker
@@ -29,7 +30,13 @@ __all__ = [
 
 
 def builtin_specialists(
-    *, files: Sequence[Path] = (), out: Path, model: "BaseChatModel | None" = None
+    *,
+    files: Sequence[Path] = (),
+    out: Path,
+    model: "BaseChatModel | None" = None,
+    prompts: Prompts | None = None,
+    max_input_tokens: int | None = None,
+    summarize: bool = False,
 ) -> tuple[Specialist, ...]:
     """Return the built-in specialists that have something to work on.
 
@@ -41,8 +48,14 @@ def builtin_specialists(
             Nothing else is read.
         out: Folder for what they write; made when the first file is written.
         model: Writes the texts; figures are computed all the same.
+        prompts: What the model is told; None: the built-in prompts.
+        max_input_tokens: Of a prompt; None: three quarters of the model's window, or of 32,768 tokens where it is not
+            known. What is longer is cut, and the result says so.
+        summarize: Whether the model may summarise what is too long, in at most 24 further calls a step, before it is
+            cut.
 
     Raises:
+        ValueError: ``max_input_tokens`` is not positive.
         InvalidData: A file cannot be used, see `check_files`.
         MissingExtra: A file needs a package that is not installed.
     """
@@ -53,14 +66,23 @@ def builtin_specialists(
     if tables:
         _need("reading tables", "polars")
         _need("drawing charts", "matplotlib")
-        offered += [DataAnalyst(tables, model=model), ChartMaker(tables, out=out)]
+        offered += [
+            DataAnalyst(tables, model=model, prompts=prompts, max_input_tokens=max_input_tokens, summarize=summarize),
+            ChartMaker(tables, out=out),
+        ]
     if documents:
         if any(path.suffix.lower() == ".pdf" for path in sources.documents):
             _need("reading PDF files", "pypdf")
-        offered.append(DocumentResearcher(documents, model=model))
-    offered.append(ReportWriter(out=out, model=model))
+        offered.append(
+            DocumentResearcher(
+                documents, model=model, prompts=prompts, max_input_tokens=max_input_tokens, summarize=summarize
+            )
+        )
+    offered.append(
+        ReportWriter(out=out, model=model, prompts=prompts, max_input_tokens=max_input_tokens, summarize=summarize)
+    )
     if model is not None:
-        offered.append(Assistant(model))
+        offered.append(Assistant(model, prompts=prompts, max_input_tokens=max_input_tokens, summarize=summarize))
     return tuple(offered)
 
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from goalgraph.models import model_name
 from goalgraph.planner.card import SpecialistCard
+from goalgraph.prompts import Prompts
 from goalgraph.specialists.builtin.analysis import analyse, summarise
 from goalgraph.specialists.builtin.choice import chosen_files, unit_of
-from goalgraph.specialists.builtin.prompting import write_or
+from goalgraph.specialists.builtin.prompting import write_or, writer_of
 from goalgraph.specialists.builtin.request import read_request
 from goalgraph.specialists.specialist import StepContext, StepResult, StepTask
 
@@ -24,9 +26,27 @@ __all__ = ["DataAnalyst"]
 class DataAnalyst:
     """Finds trends, differences, relations and outliers in tables, with figures that are computed, never guessed."""
 
-    def __init__(self, files: Sequence[tuple[Path, str]], *, model: "BaseChatModel | None" = None) -> None:
+    def __init__(
+        self,
+        files: Sequence[tuple[Path, str]],
+        *,
+        model: "BaseChatModel | None" = None,
+        prompts: Prompts | None = None,
+        max_input_tokens: int | None = None,
+        summarize: bool = False,
+    ) -> None:
+        """Take the tables.
+
+        Args:
+            files: Each with its shown name.
+            model: Writes the summary; without it, rules do.
+            prompts: What the model is told; None: the built-in prompts.
+            max_input_tokens: Of a prompt; None: three quarters of the model's window.
+            summarize: Whether the model may summarise what is too long for its window, before it is cut.
+        """
         self._files = tuple(files)
         self._model = model
+        self._writer = writer_of(model, prompts, max_input_tokens, summarize=summarize)
 
     @property
     def card(self) -> SpecialistCard:
@@ -39,6 +59,8 @@ class DataAnalyst:
                 "differences, correlations and outliers, ranked, with exact figures. Needs no input of its own."
             ),
             capabilities=("data_analysis", "statistics", "trends"),
+            model=model_name(self._model) if self._model is not None else None,
+            cost_usd=None if self._model is not None else 0.0,
         )
 
     async def run(self, task: StepTask, context: StepContext) -> StepResult:
@@ -59,19 +81,19 @@ class DataAnalyst:
         data = {
             "findings": json.dumps(listed, ensure_ascii=False),
             "method": found.method,
-            "profile": _briefly(found.profile),
+            "profile": json.dumps(found.profile, ensure_ascii=False),
         }
-        summary, failed = await write_or(rules, "data_analyst", self._model, task, context, **data)
+        summary = await write_or(rules, "data_analyst", self._writer, task, context, **data)
         return StepResult(
             output={
-                "summary": summary,
+                "summary": summary.text,
                 "findings": listed,
                 "profile": found.profile,
                 "method": found.method,
                 "source": found.sources[0] if len(found.sources) == 1 else _joined(found.sources),
             },
             confidence=0.2 if not listed else 0.6 if found.degraded else 0.9,
-            degraded=(*found.degraded, *failed),
+            degraded=(*found.degraded, *summary.lacking),
         )
 
 
@@ -82,7 +104,3 @@ def _joined(sources: Sequence[dict[str, JsonValue]]) -> dict[str, JsonValue]:
         "columns": sum(item["columns"] for item in sources if isinstance(item["columns"], int)),
         "files": list(sources),
     }
-
-
-def _briefly(profile: object) -> str:
-    return json.dumps(profile, ensure_ascii=False)[:20_000]

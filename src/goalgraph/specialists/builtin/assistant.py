@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from goalgraph.models import model_name
 from goalgraph.planner.card import SpecialistCard
-from goalgraph.specialists.builtin.prompting import write_text
+from goalgraph.prompts import DEFAULT_PROMPTS, Prompts
+from goalgraph.specialists.builtin.prompting import Writer
 from goalgraph.specialists.specialist import StepContext, StepResult, StepTask
 
 if TYPE_CHECKING:
@@ -15,8 +17,26 @@ __all__ = ["Assistant"]
 class Assistant:
     """Does with a model what no other specialist is made for."""
 
-    def __init__(self, model: "BaseChatModel") -> None:
+    def __init__(
+        self,
+        model: "BaseChatModel",
+        *,
+        prompts: Prompts | None = None,
+        max_input_tokens: int | None = None,
+        summarize: bool = False,
+    ) -> None:
+        """Take the model.
+
+        Args:
+            model: Any chat model.
+            prompts: What the model is told; None: the built-in prompts.
+            max_input_tokens: Of a prompt; None: three quarters of the model's window.
+            summarize: Whether the model may summarise what is too long for its window, before it is cut.
+        """
         self._model = model
+        self._writer = Writer(
+            model=model, prompts=prompts or DEFAULT_PROMPTS, max_input_tokens=max_input_tokens, summarize=summarize
+        )
 
     @property
     def card(self) -> SpecialistCard:
@@ -29,6 +49,7 @@ class Assistant:
                 "it depends on. It reads no files and computes nothing exactly."
             ),
             capabilities=("reasoning", "writing", "general"),
+            model=model_name(self._model),
         )
 
     async def run(self, task: StepTask, context: StepContext) -> StepResult:
@@ -37,4 +58,5 @@ class Assistant:
         Raises:
             ModelFailed: The model could not be called.
         """
-        return StepResult(output=await write_text("assistant", self._model, task, context))
+        written = await self._writer.write("assistant", task, context)
+        return StepResult(output=written.text, degraded=written.lacking)

@@ -40,6 +40,7 @@ class ChartMaker:
                 "plots. Depends best on a step of data_analyst and makes one chart for each of its findings."
             ),
             capabilities=("charts", "data_visualization"),
+            cost_usd=0.0,
         )
 
     async def run(self, task: StepTask, context: StepContext) -> StepResult:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from goalgraph.errors import InvalidData
+from goalgraph.models import model_name
 from goalgraph.planner.card import SpecialistCard
+from goalgraph.prompts import Prompts
 from goalgraph.specialists.builtin.bm25 import Index, terms
 from goalgraph.specialists.builtin.choice import chosen_files
 from goalgraph.specialists.builtin.findings import rounded
 from goalgraph.specialists.builtin.passages import Passage, read_passages
-from goalgraph.specialists.builtin.prompting import write_or
+from goalgraph.specialists.builtin.prompting import write_or, writer_of
 from goalgraph.specialists.builtin.wording import one_line
 from goalgraph.specialists.specialist import StepContext, StepResult, StepTask
 
@@ -39,9 +41,27 @@ class _Search:
 class DocumentResearcher:
     """Searches text, Markdown and PDF files."""
 
-    def __init__(self, files: Sequence[tuple[Path, str]], *, model: "BaseChatModel | None" = None) -> None:
+    def __init__(
+        self,
+        files: Sequence[tuple[Path, str]],
+        *,
+        model: "BaseChatModel | None" = None,
+        prompts: Prompts | None = None,
+        max_input_tokens: int | None = None,
+        summarize: bool = False,
+    ) -> None:
+        """Take the documents.
+
+        Args:
+            files: Each with its shown name.
+            model: Writes the summary; without it, rules do.
+            prompts: What the model is told; None: the built-in prompts.
+            max_input_tokens: Of a prompt; None: three quarters of the model's window.
+            summarize: Whether the model may summarise what is too long for its window, before it is cut.
+        """
         self._files = tuple(files)
         self._model = model
+        self._writer = writer_of(model, prompts, max_input_tokens, summarize=summarize)
 
     @property
     def card(self) -> SpecialistCard:
@@ -54,6 +74,8 @@ class DocumentResearcher:
                 "quotes them with file and line. Name in the task what to look for; it says so where there is nothing."
             ),
             capabilities=("research", "search", "documents"),
+            model=model_name(self._model) if self._model is not None else None,
+            cost_usd=None if self._model is not None else 0.0,
         )
 
     async def run(self, task: StepTask, context: StepContext) -> StepResult:
@@ -78,11 +100,10 @@ class DocumentResearcher:
                 degraded=("the documents hold nothing that bears on the task", *found.unread),
             )
         quoted = "\n\n".join(f"[{_place(item)}]\n{item.text}" for item, _ in found.hits)
-        output["summary"], failed = await write_or(
-            _summary(found), "document_researcher", self._model, task, context, passages=quoted
-        )
+        summary = await write_or(_summary(found), "document_researcher", self._writer, task, context, passages=quoted)
+        output["summary"] = summary.text
         confidence = round(min(0.9, 0.3 + 0.6 * found.coverage), 2)
-        return StepResult(output=output, confidence=confidence, degraded=(*found.unread, *failed))
+        return StepResult(output=output, confidence=confidence, degraded=(*found.unread, *summary.lacking))
 
 
 def _search(files: Sequence[tuple[Path, str]], instruction: str, goal: str) -> _Search:

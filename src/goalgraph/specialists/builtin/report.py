@@ -5,11 +5,13 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from goalgraph.models import model_name
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.outcome import Artifact
+from goalgraph.prompts import Prompts
 from goalgraph.specialists.builtin.markdown import layout, summary_of, title_of
 from goalgraph.specialists.builtin.material import gather
-from goalgraph.specialists.builtin.prompting import write_or
+from goalgraph.specialists.builtin.prompting import write_or, writer_of
 from goalgraph.specialists.builtin.request import read_request
 from goalgraph.specialists.builtin.wording import slug
 from goalgraph.specialists.specialist import StepContext, StepResult, StepTask
@@ -28,9 +30,27 @@ class ReportWriter:
     A report ends with a comment that names its step, so that a run that goes on in a new process tells them apart.
     """
 
-    def __init__(self, *, out: Path, model: "BaseChatModel | None" = None) -> None:
+    def __init__(
+        self,
+        *,
+        out: Path,
+        model: "BaseChatModel | None" = None,
+        prompts: Prompts | None = None,
+        max_input_tokens: int | None = None,
+        summarize: bool = False,
+    ) -> None:
+        """Take the folder.
+
+        Args:
+            out: Where reports are written; made with the first.
+            model: Writes the executive summary; without it, rules do.
+            prompts: What the model is told; None: the built-in prompts.
+            max_input_tokens: Of a prompt; None: three quarters of the model's window.
+            summarize: Whether the model may summarise what is too long for its window, before it is cut.
+        """
         self._out = out
         self._model = model
+        self._writer = writer_of(model, prompts, max_input_tokens, summarize=summarize)
         self._lock = threading.Lock()
 
     @property
@@ -43,6 +63,8 @@ class ReportWriter:
                 "and saves it as a file. It must depend on every step whose result belongs in the report."
             ),
             capabilities=("writing", "reporting"),
+            model=model_name(self._model) if self._model is not None else None,
+            cost_usd=None if self._model is not None else 0.0,
         )
 
     async def run(self, task: StepTask, context: StepContext) -> StepResult:
@@ -54,14 +76,14 @@ class ReportWriter:
         draft = layout(title, rules, material, self._out, brief=request.brief, max_words=request.max_words)
         words = min(_USUAL_WORDS, request.max_words // 2) if request.max_words else _USUAL_WORDS
         context.progress("writing the report")
-        summary, failed = await write_or(
-            rules, "report_writer", self._model, task, context, draft=draft.markdown, words=str(max(30, words))
+        summary = await write_or(
+            rules, "report_writer", self._writer, task, context, draft=draft.markdown, words=max(30, words)
         )
-        if summary != rules:
-            draft = layout(title, summary, material, self._out, brief=request.brief, max_words=request.max_words)
+        if summary.text != rules:
+            draft = layout(title, summary.text, material, self._out, brief=request.brief, max_words=request.max_words)
         path = await asyncio.to_thread(self._write, task.step, draft.markdown)
-        lacking = [*failed]
-        if not context.dependencies and self._model is None:
+        lacking = [*summary.lacking]
+        if not context.dependencies and self._writer is None:
             lacking.append("there was nothing to report on: the step depends on no other")
         if request.max_words is not None and draft.words > request.max_words:
             lacking.append(f"asked for at most {request.max_words} words, the shortest report has {draft.words}")
