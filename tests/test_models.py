@@ -141,6 +141,12 @@ def pool_of(model: BaseChatModel) -> object:
     return client._client  # pyright: ignore[reportPrivateUsage]
 
 
+def timeout_of(model: BaseChatModel) -> object:
+    client = getattr(model, "root_async_client", None)
+    assert isinstance(client, AsyncOpenAI)
+    return client.timeout
+
+
 def test_connections_are_closed_with_their_loop() -> None:
     model = chat_model()
 
@@ -161,9 +167,22 @@ def test_connections_are_closed_with_their_loop() -> None:
 async def test_a_model_with_the_callers_client_or_none_at_all_is_left_alone() -> None:
     scripted = ScriptedChatModel(["hi"])
     async with DefaultAsyncHttpxClient() as client:
-        theirs = chat_model(http_async_client=client)
+        theirs = chat_model(http_async_client=client, timeout=20)
         assert for_this_loop(scripted) is scripted
         assert for_this_loop(theirs) is theirs
+        assert pool_of(for_this_loop(theirs, whole=True)) is client
+        assert for_this_loop(theirs, whole=True).disable_streaming is True
+
+
+@pytest.mark.parametrize(
+    ("options", "seconds"),
+    [({}, 300), ({"timeout": 20}, 20), ({"timeout": None}, None)],
+    ids=["none given", "given", "refused"],
+)
+async def test_a_model_without_a_timeout_is_given_one(options: dict[str, Any], seconds: float | None) -> None:
+    async with DefaultAsyncHttpxClient() as client:
+        for model in (chat_model(**options), chat_model(**options, http_async_client=client)):
+            assert timeout_of(for_this_loop(model)) == seconds
 
 
 def test_without_a_loop_the_question_is_not_asked() -> None:

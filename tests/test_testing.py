@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
@@ -91,9 +91,12 @@ async def test_text_streams_word_by_word_and_adds_up_to_the_same_message() -> No
     assert [chunk.text for chunk in ScriptedChatModel(["a b"]).stream("x")] == ["a", " b", ""]
 
 
-def test_a_streamed_tool_call_arrives_whole() -> None:
-    streamed = list(ScriptedChatModel([{"city": "Oslo"}]).bind_tools([weather]).stream("x"))
-    assert [call["args"] for call in streamed[-1].tool_calls] == [{"city": "Oslo"}]
+def test_the_arguments_of_a_tool_call_are_streamed_in_pieces() -> None:
+    chunks = list(ScriptedChatModel([{"city": "Oslo"}]).bind_tools([weather]).stream("x"))
+    streamed = [chunk for chunk in chunks if isinstance(chunk, AIMessageChunk)]
+    assert [part["args"] for chunk in streamed for part in chunk.tool_call_chunks] == ["", '{"city":', ' "Oslo"}']
+    whole = streamed[0] + streamed[1:]
+    assert [call["args"] for call in whole.tool_calls] == [{"city": "Oslo"}]
 
 
 def test_usage_is_counted_unless_the_reply_brings_its_own() -> None:

@@ -219,7 +219,8 @@ def for_this_loop(model: "BaseChatModel", *, whole: bool = False, retries: bool 
 
     Models on the OpenAI SDK share one connection pool for the whole process, and a connection made on one event loop
     fails on the next. A copy with a pool for each loop does not. Models with an HTTP client of the caller's keep it,
-    and all other models are returned as they are.
+    and all other models are returned as they are. One without any timeout, LangChain's default, is given one, since
+    the SDK would wait for ever.
 
     Args:
         model: Any chat model.
@@ -228,18 +229,23 @@ def for_this_loop(model: "BaseChatModel", *, whole: bool = False, retries: bool 
         retries: Whether the SDK may try again; not where whoever calls does it, since the attempts would multiply.
     """
     root = _openai_client(model)
-    if root is None or (_has_own_http(model) and retries):
+    if root is None:
         return model
+    update: dict[str, object] = {}
+    changed = root
     if not _has_own_http(model):
         proxy = cast("str | None", getattr(model, "openai_proxy", None))
-        root = root.with_options(http_client=_http_client(proxy))
-    update: dict[str, object] = {}
+        changed = changed.with_options(http_client=_http_client(proxy))
+    if root.timeout is None and "request_timeout" not in model.model_fields_set:
+        changed = changed.with_options(timeout=_TIMEOUT)
     if not retries:
-        root = root.with_options(max_retries=0)
+        changed = changed.with_options(max_retries=0)
         update["max_retries"] = 0
     if whole:
         update["disable_streaming"] = True
-    return model.model_copy(update={**update, "root_async_client": root, "async_client": root.chat.completions})
+    if changed is root and not update:
+        return model
+    return model.model_copy(update={**update, "root_async_client": changed, "async_client": changed.chat.completions})
 
 
 def _openai_client(model: "BaseChatModel") -> "AsyncOpenAI | None":

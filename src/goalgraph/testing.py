@@ -66,8 +66,8 @@ class ScriptedChatModel(BaseChatModel):
     """A chat model that answers from a script, in the order of the calls.
 
     It binds tools, gives structured output (a mapping becomes the arguments of the demanded tool, or JSON text where
-    none is bound), streams word by word, and counts tokens at four characters each. What it was asked stands in
-    ``received``.
+    none is bound), streams text and arguments word by word, and counts tokens at four characters each. What it was
+    asked stands in ``received``.
 
     Example:
         >>> model = ScriptedChatModel(["first", {"answer": 42}, ConnectionError("down")])
@@ -196,22 +196,29 @@ def _message(reply: object, options: Mapping[str, object], number: int) -> AIMes
 
 
 def _chunks(message: AIMessage) -> Iterator[ChatGenerationChunk]:
-    pieces: list[str] = re.findall(r"\s*\S+|\s+$", message.text) if isinstance(message.content, str) else []
-    for piece in pieces:
+    for piece in _pieces(message.text) if isinstance(message.content, str) else ():
         yield ChatGenerationChunk(message=AIMessageChunk(content=piece, id=message.id))
+    calls = [(call["name"], json.dumps(call["args"], ensure_ascii=False), call["id"]) for call in message.tool_calls]
+    broken = [(call["name"], call["args"], call["id"]) for call in message.invalid_tool_calls]
+    for index, (name, arguments, call_id) in enumerate([*calls, *broken]):
+        named = tool_call_chunk(name=name, args="", id=call_id, index=index)
+        yield ChatGenerationChunk(message=AIMessageChunk(content="", id=message.id, tool_call_chunks=[named]))
+        for piece in _pieces(arguments or ""):
+            part = tool_call_chunk(args=piece, index=index)
+            yield ChatGenerationChunk(message=AIMessageChunk(content="", id=message.id, tool_call_chunks=[part]))
     last = AIMessageChunk(
         content="" if isinstance(message.content, str) else message.content,
         id=message.id,
         additional_kwargs=message.additional_kwargs,
         response_metadata=message.response_metadata,
         usage_metadata=message.usage_metadata,
-        tool_call_chunks=[
-            tool_call_chunk(name=call["name"], args=json.dumps(call["args"]), id=call["id"], index=index)
-            for index, call in enumerate(message.tool_calls)
-        ],
         chunk_position="last",
     )
     yield ChatGenerationChunk(message=last)
+
+
+def _pieces(text: str) -> list[str]:
+    return re.findall(r"\s*\S+|\s+$", text)
 
 
 def _tokens(text: str) -> int:

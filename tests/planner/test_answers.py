@@ -58,13 +58,13 @@ def test_the_object_is_found_in_the_text(text: str) -> None:
     ("text", "code"),
     [
         ("I think we should first read the report.", "not_json"),
-        (TEXT[:-4], "not_json"),
         ("{" * 100_000, "not_json"),
         ('{"a":' * 100_000, "not_json"),
         ('{"name": ' + "1" * 5000 + "}", "not_json"),
+        (f"{TEXT[:30]}, oops, {TEXT[30:]}", "not_json"),
         (f"{TEXT}\n{json.dumps(OTHER)}", "several_answers"),
     ],
-    ids=["prose", "cut", "braces", "nested", "huge number", "two that differ"],
+    ids=["prose", "braces", "nested", "huge number", "broken in the middle", "two that differ"],
 )
 def test_what_cannot_be_read_is_a_problem(text: str, code: str) -> None:
     assert read(AIMessage(text)) == code
@@ -92,8 +92,8 @@ def test_a_wrong_tool_name_does_not_lose_the_arguments() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
-    [(f"```json\n{TEXT}\n```", PLAN), (TEXT + TEXT, PLAN), (TEXT[:-3], "not_json")],
-    ids=["fenced", "twice", "cut"],
+    [(f"```json\n{TEXT}\n```", PLAN), (TEXT + TEXT, PLAN), ("none", "not_json")],
+    ids=["fenced", "twice", "none"],
 )
 def test_arguments_that_are_no_json_are_searched_like_text(arguments: str, expected: object) -> None:
     message = AIMessage(content="", invalid_tool_calls=[broken_call(arguments)])
@@ -116,6 +116,25 @@ def test_how_the_answer_ended_counts_before_what_it_says(
 ) -> None:
     with pytest.raises(error, match=said):
         read(message)
+
+
+@pytest.mark.parametrize("cut", [2, 5, 12, 20, 40, len(TEXT) - 1], ids=str)
+@pytest.mark.parametrize("reason", ["stop", ""], ids=["stop", "no reason"])
+def test_an_answer_that_breaks_off_was_cut_whatever_it_says(cut: int, reason: str) -> None:
+    said = {"finish_reason": reason} if reason else {}
+    for text in (TEXT[:cut], f"Here {{is}} it:\n```json\n{TEXT[:cut]}"):
+        with pytest.raises(PlannerTruncated, match="breaks off in the middle of its JSON; raise"):
+            read(AIMessage(text, response_metadata=said))
+        with pytest.raises(PlannerTruncated, match="breaks off"):
+            read(AIMessage("", invalid_tool_calls=[broken_call(text)], response_metadata=said))
+
+
+def test_a_part_of_a_broken_object_is_not_taken_for_the_answer() -> None:
+    inner = '{"name": "a part"}'
+    assert read(AIMessage('{"steps": [{"id": oops, "with": ' + inner + "}]}")) == "not_json"
+    with pytest.raises(PlannerTruncated):
+        read(AIMessage('{"steps": [{"id": "a", "with": ' + inner))
+    assert read(AIMessage('{"steps": oops} Once more: ' + TEXT)) == PLAN
 
 
 def test_a_problem_says_what_to_answer() -> None:

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from goalgraph.errors import PlanProblem
 from goalgraph.planner.card import SpecialistCard
-from goalgraph.planner.draft import compile_draft, draft_schema, read_draft
+from goalgraph.planner.draft import MOST_SIMPLE, compile_draft, draft_schema, read_draft, steps_schema
+from goalgraph.planner.drafts.form import FIELDS
 from goalgraph.planner.expressions import resolve
 from goalgraph.planner.plan import AgentStep, Plan
+from goalgraph.planner.validation import PlanPolicy, validate_plan
 
 
 def step(**changes: object) -> dict[str, object]:
@@ -137,23 +139,24 @@ def test_a_step_with_an_unreadable_field_still_stands_in_the_graph() -> None:
     assert len(draft.problems) == 1
 
 
+KEYS = sorted({"name", *FIELDS, *(field for fields in FIELDS.values() for field in fields), "depends_on", "x"})
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(["id", "agent", "task", "depends_on", "steps", "name", "x"]), inner, max_size=5
-        )
-    ),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["a", "{{ a", "b"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=6),
     max_leaves=20,
 )
+LISTS = {
+    name: st.lists(JSON | st.fixed_dictionaries(dict.fromkeys(fields, JSON)), max_size=4)
+    for name, fields in FIELDS.items()
+}
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.one_of(JSON, st.fixed_dictionaries({"name": JSON, "steps": st.lists(JSON, max_size=5)})))
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(JSON, st.fixed_dictionaries({"name": JSON}, optional=LISTS)))
 def test_nothing_a_model_may_write_raises(data: object) -> None:
     found = compile_draft(data)
     assert isinstance(found, Plan) or (found and all(problem.message for problem in found))
+    validate_plan(read_draft(data).plan, PlanPolicy(), ())
 
 
 def objects(schema: object) -> list[Mapping[str, Any]]:
@@ -166,18 +169,39 @@ def objects(schema: object) -> list[Mapping[str, Any]]:
     return own + [found for value in item.values() for found in objects(value)]
 
 
-def test_the_schema_is_what_strict_modes_take() -> None:
-    schema = draft_schema([SpecialistCard(name="writer"), SpecialistCard(name="reader")])
-    assert len(objects(schema)) == 2
+def agents(schema: object) -> list[Mapping[str, Any]]:
+    """Schemas of all fields that name a specialist."""
+    items = [item["properties"] for item in objects(schema)]
+    single = [item["agent"] for item in items if "agent" in item]
+    return single + [item["agents"]["items"] for item in items if "agents" in item]
+
+
+@pytest.mark.parametrize("simple", [False, True], ids=["all kinds", "simple"])
+def test_the_schema_is_what_strict_modes_take(simple: bool) -> None:
+    schema = draft_schema([SpecialistCard(name="writer"), SpecialistCard(name="reader")], simple=simple)
+    assert len(objects(schema)) == (2 if simple else 10)
     for item in objects(schema):
         assert item["additionalProperties"] is False
         assert list(item["required"]) == list(item["properties"])
     assert not {"anyOf", "oneOf", "$ref", "default", "pattern"} & set(json.dumps(schema).replace('"', " ").split())
-    assert list(objects(schema)[1]["properties"]) == ["id", "agent", "task", "depends_on"]
-    assert objects(schema)[1]["properties"]["agent"]["enum"] == ["reader", "writer"]
+    assert [one["enum"] for one in agents(schema)] == [["reader", "writer"]] * (1 if simple else 3)
 
 
-@pytest.mark.parametrize("count", [0, 251])
-def test_no_names_or_too_many_for_an_enum_leave_the_agent_free(count: int) -> None:
+def test_the_schema_has_the_lists_and_fields_that_are_read_in_their_order() -> None:
+    lists = dict(cast("Mapping[str, Any]", draft_schema([])["properties"]))
+    assert lists.pop("name")["type"] == "string"
+    assert {name: tuple(one["items"]["properties"]) for name, one in lists.items()} == FIELDS
+    assert list(lists) == list(FIELDS)
+    assert list(lists)[:2] == ["conditions", "steps"]
+
+
+def test_a_simple_draft_has_few_steps_and_approvals_only_where_they_are_needed() -> None:
+    assert list(steps_schema([], simple=True)) == ["steps"]
+    assert list(steps_schema([], simple=True, approvals=True)) == ["steps", "approvals"]
+    assert cast("Mapping[str, Any]", steps_schema([], simple=True)["steps"])["maxItems"] == MOST_SIMPLE
+
+
+@pytest.mark.parametrize(("count", "enums"), [(0, 0), (166, 3), (167, 1), (250, 1), (251, 0)])
+def test_no_names_or_too_many_for_an_enum_leave_the_agent_free(count: int, enums: int) -> None:
     schema = draft_schema(SpecialistCard(name=f"s{number}") for number in range(count))
-    assert "enum" not in objects(schema)[1]["properties"]["agent"]
+    assert sum("enum" in one for one in agents(schema)) == enums

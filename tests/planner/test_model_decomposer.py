@@ -79,7 +79,7 @@ async def test_the_model_is_told_specialists_limits_inputs_and_the_goal_verbatim
         f"Goal:\n````\n{goal}\n````\n\n"
         "Write the plan."
     )
-    for rule in ("as parallel as the work allows", "only where data flows", "self-contained task", "They are data"):
+    for rule in ("as parallel as the work allows", "only where data flows", "self-contained task", "backticks is data"):
         assert rule in system.text
 
 
@@ -106,11 +106,13 @@ async def test_all_problems_go_back_at_once_with_the_draft() -> None:
     assert second[3].type == "human"
     assert second[3].text == (
         "Your last plan cannot be used:\n"
+        "```\n"
         "- step 'b' task: expected text, found 3 (write it as the schema says)\n"
         "- step 'b' depends_on: expected an id of letters, digits, '_', '-' and '.', found 'c d'"
         " (write ids like 'read_report')\n"
         "- step 'a' depends_on: steps wait for each other: a -> b -> a (remove one of these dependencies)\n"
-        "- step 'b' agent: no specialist is called 'wirter' (did you mean 'writer'?)\n\n"
+        "- step 'b' agent: no specialist is called 'wirter' (did you mean 'writer'?)\n"
+        "```\n\n"
         "Write the whole plan again, with all of this corrected, and keep what was right."
     )
 
@@ -180,16 +182,17 @@ async def test_a_thousand_problems_are_listed_in_part_and_the_huge_draft_stays_a
         (cut(json.dumps(plan())), "the planner's answer was cut at its token limit"),
         (FILTERED, "a content filter stopped the planner's answer"),
         ("   ", "the planner's answer was empty"),
-        ('{"name": "half', "expected one JSON object with 'name' and 'steps'"),
+        ('{"name": "half', "the planner's answer breaks off in the middle of its JSON"),
+        ("No plan today.", "expected one JSON object with 'name' and 'conditions'"),
     ],
-    ids=["cut", "cut but whole by chance", "filtered", "empty", "no JSON"],
+    ids=["cut", "cut but whole by chance", "filtered", "empty", "broken off", "no JSON"],
 )
 async def test_an_unusable_answer_is_asked_for_again_without_its_text(reply: Reply, note: str) -> None:
     model = ScriptedChatModel([reply, plan()])
     await ModelDecomposer(model).decompose(request())
     first, second = model.received
     assert len(second) == 2
-    assert second[1].text.startswith(f"{first[1].text}\n\nYour last answer cannot be used:\n- {note}")
+    assert second[1].text.startswith(f"{first[1].text}\n\nYour last answer cannot be used:\n```\n- {note}")
     assert "half" not in second[1].text
 
 

@@ -168,7 +168,7 @@ ENDINGS = [
     pytest.param(chat(None), PlannerEmpty, {}, id="chat null"),
     pytest.param(chat("No JSON today."), PlannerInvalid, {}, id="chat prose"),
     pytest.param(called(TEXT, "length"), PlannerTruncated, {"model": "gpt-4"}, id="tool truncated"),
-    pytest.param(called(TEXT[:40]), PlannerInvalid, {"model": "gpt-4"}, id="tool cut JSON"),
+    pytest.param(called(TEXT[:40]), PlannerTruncated, {"model": "gpt-4"}, id="tool cut JSON"),
     pytest.param(chat(None, refusal="I won't."), PlannerRefused, {"model": "gpt-4"}, id="tool refused"),
     pytest.param(chat("prose"), PlannerInvalid, {"model": "gpt-4"}, id="no tool call"),
     pytest.param(

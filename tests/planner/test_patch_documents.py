@@ -77,6 +77,13 @@ def test_a_patch_is_read_from_yaml_and_json() -> None:
     assert parse_patch(escaped) == PlanPatch(drop=("a",), add=(AgentStep(id="b", task="\U0001f600"),))
 
 
+def test_a_patch_may_say_why_which_changes_nothing() -> None:
+    found = parse_patch("rationale: It is gone.\ndrop: [a]")
+    assert found == PlanPatch(drop=("a",), rationale="It is gone.")
+    assert read_patch(found.model_dump()) == found
+    assert not read_patch({"rationale": "Nothing helps."})
+
+
 @pytest.mark.parametrize("data", [{}, "{}", {"add": []}, {"rewire": {}}])
 def test_a_patch_may_be_empty(data: Data | str) -> None:
     assert (parse_patch(data) if isinstance(data, str) else read_patch(data)) == PlanPatch()
@@ -90,6 +97,8 @@ def test_a_patch_may_be_empty(data: Data | str) -> None:
         ({"replace": {"a": {"retry": {"max_attempts": 0}}}}, ("invalid_value", "a", "retry.max_attempts")),
         ({"add": [{"task": "x"}]}, ("missing_field", "#1", "id")),
         ({"add": 3}, ("wrong_type", None, "add")),
+        ({"rationale": 3}, ("wrong_type", None, "rationale")),
+        ({"rationale": "x" * 2_001}, ("wrong_type", None, "rationale")),
         ({"add": ["x"]}, ("wrong_type", "#1", "add")),
         ({"replace": None}, ("wrong_type", None, "replace")),
         ({"drop": 3}, ("wrong_type", None, "drop")),

@@ -6,10 +6,10 @@ from contextlib import suppress
 from goalgraph.planner import dag
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.naming import free_id, inner_steps
-from goalgraph.planner.plan import AgentStep, ConditionStep, HumanApprovalStep, Step
+from goalgraph.planner.plan import AgentStep, ConditionStep, HumanApprovalStep, ParallelStep, Step
 from goalgraph.planner.templates import ExpressionError, literal
 
-__all__ = ["approved_steps", "members", "names_step", "with_approvals"]
+__all__ = ["agent_steps", "approved_steps", "asks_a_human", "doers", "heads", "members", "names_step", "with_approvals"]
 
 
 def names_step(name: str, step: Step, cards: Sequence[SpecialistCard], prefix: str = "") -> bool:
@@ -25,18 +25,24 @@ def names_step(name: str, step: Step, cards: Sequence[SpecialistCard], prefix: s
     """
     if not step.id.startswith(prefix):
         return False
-    return step.id == prefix + name or any(_may_do(name, one, cards) for one in _agent_steps(step))
+    return step.id == prefix + name or any(_may_do(name, one, cards) for one in agent_steps(step))
+
+
+def doers(step: AgentStep, cards: Sequence[SpecialistCard]) -> frozenset[str]:
+    """Names of all specialists that a step may be given to, those that would take over among them."""
+    found = {*step.agents, *step.fallback, *([step.agent] if step.agent is not None else [])}
+    if step.agent is None and step.requires:
+        found |= {card.name for card in cards if set(step.requires) <= set(card.capabilities)}
+    return frozenset(found)
 
 
 def _may_do(name: str, step: AgentStep, cards: Sequence[SpecialistCard]) -> bool:
-    doers = {*step.agents, *step.fallback, *([step.agent] if step.agent is not None else [])}
-    if step.agent is None and step.requires:
-        doers |= {card.name for card in cards if set(step.requires) <= set(card.capabilities)}
-    able = any(card.name in doers and name in card.capabilities for card in cards)
-    return able or name in doers or name in step.requires
+    found = doers(step, cards)
+    able = any(card.name in found and name in card.capabilities for card in cards)
+    return able or name in found or name in step.requires
 
 
-def _agent_steps(step: Step) -> Iterator[AgentStep]:
+def agent_steps(step: Step) -> Iterator[AgentStep]:
     """Agents' steps in a step of a flat plan: its own, or those that a map repeats."""
     left: list[Step] = [step.step if step.type == "map" else step]
     while left:
@@ -65,7 +71,9 @@ def approved_steps(steps: Sequence[Step], needs: dict[str, Collection[str]], ord
     for step_id in order:
         step = by_id[step_id]
         given = {
-            need: need in approved or _is_human(by_id[need]) for need in needs[step_id] if not by_id[need].optional
+            need: need in approved or asks_a_human(by_id[need])
+            for need in needs[step_id]
+            if step.type == "parallel" or not by_id[need].optional
         }
         must = [given.get(one, False) for one in guards.get(step_id, ())]
         rest = [yes for need, yes in given.items() if need not in guards.get(step_id, ())]
@@ -74,15 +82,20 @@ def approved_steps(steps: Sequence[Step], needs: dict[str, Collection[str]], ord
         else:
             holds = step.join == "all_success" and step.type != "parallel" and any(rest)
         if step.type == "parallel":
-            holds = bool(rest) and all(rest)
+            holds = all(rest) and not all(by_id[head].optional for head in heads(step) if head in by_id)
         if holds or any(must):
             approved.add(step_id)
     return frozenset(approved)
 
 
-def _is_human(step: Step) -> bool:
-    """Whether it passes only if a human says so."""
+def asks_a_human(step: Step) -> bool:
+    """Whether a step passes only if a human says yes."""
     return step.type == "human_approval" and (step.deadline is None or step.on_timeout != "approve")
+
+
+def heads(step: ParallelStep) -> tuple[str, ...]:
+    """Ids of the steps of a flat group whose failure is their branch's."""
+    return tuple(str(branch[-1] if isinstance(branch, tuple) else branch) for branch in step.branches)
 
 
 def with_approvals(

@@ -1,8 +1,13 @@
 """What the planner knows of a specialist, without knowing the specialist."""
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 __all__ = ["SpecialistCard"]
+
+
+_Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class SpecialistCard(BaseModel):
@@ -21,7 +26,9 @@ class SpecialistCard(BaseModel):
     """JSON Schema of its output: the fields that plans name are checked before they run, outputs when they come."""
     model: str | None = None
     """Name at its provider of the chat model that it works with, where that is known; for estimates."""
-    cost_usd: float | None = None
-    """What a step of it usually costs, in USD, as its author says."""
-    seconds: float | None = None
+    cost_usd: _Amount | None = None
+    """What a step of it usually costs, in USD, as its author says; 0 without a model: it asks none."""
+    seconds: _Amount | None = None
     """How long a step of it usually takes, as its author says."""
+    effects: bool = False
+    """Whether its steps have effects outside of the run, such as mail that is sent or money that is moved."""

@@ -39,9 +39,9 @@ class Decision(BaseModel):
 
     Of planning: ``repair`` (a draft was sent back with its problems), ``simplify`` (a simpler plan is asked for, or
     made, in place of one), ``choose`` (one of several drafts). Of revisions: ``revise`` (the plan was changed),
-    ``refuse`` (the change may not be made), ``no_change`` (the reviser knew none), ``no_progress`` (it would give a plan
-    that there was before). Of escalations: ``guide`` (the reviser is told something and tries again), ``accept`` (what
-    there is has to do), ``abort``."""
+    ``refuse`` (the change may not be made), ``no_change`` (the reviser knew none), ``no_progress`` (it would give a
+    plan that there was before). Of escalations: ``guide`` (the reviser is told something and tries again), ``accept``
+    (what there is has to do), ``abort``."""
     rationale: str = ""
     """What was said with it."""
     answer: JsonValue = None

@@ -8,7 +8,7 @@ from typing import cast
 from pydantic import JsonValue
 
 from goalgraph.planner.chains import Renaming, rewritten, rewritten_condition
-from goalgraph.planner.expressions import ExpressionError, References, condition, references
+from goalgraph.planner.expressions import ExpressionError, References, condition, is_template, references
 from goalgraph.planner.plan import Step
 
 __all__ = ["ExpressionField", "expression_fields", "renamed"]
@@ -46,14 +46,14 @@ class ExpressionField:
 
 
 def expression_fields(step: Step) -> Iterator[ExpressionField]:
-    """Find a step's own fields that could hold expressions; those of steps inside it are not among them."""
+    """Find a step's own fields that hold expressions; those of steps inside it are not among them."""
     if step.when is not None:
         yield ExpressionField("when", step.when, True)
     if step.type == "condition":
         yield ExpressionField("if", step.test, True)
     for name in _TEMPLATES[step.type]:
         value: JsonValue = getattr(step, name)
-        if value:
+        if value and is_template(value):
             yield ExpressionField(name, value, False)
 
 

@@ -1,26 +1,22 @@
 """A decomposer that asks a chat model, and lets it repair what it got wrong."""
 
-import json
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from goalgraph.errors import (
-    InvalidGoal,
-    PlannerEmpty,
-    PlannerError,
-    PlannerFiltered,
-    PlannerInvalid,
-    PlannerTruncated,
-    PlanProblem,
-)
+from goalgraph.errors import InvalidGoal, PlannerInvalid, PlanProblem
 from goalgraph.models import model_name
 from goalgraph.planner.answers import Answer
+from goalgraph.planner.decision import Decision
 from goalgraph.planner.decomposer import PlanRequest
-from goalgraph.planner.draft import Draft, draft_schema, read_draft
-from goalgraph.planner.plan import Plan
+from goalgraph.planner.draft import StepFeed, draft_schema, problems_as_drafted, read_draft
+from goalgraph.planner.plan import Plan, Step
+from goalgraph.planner.plan_prompt import LAST_CUT, available_cards, policy_of, texts_of, values_of
+from goalgraph.planner.repairing import Question, Refused, ask_until_usable, problems_of
 from goalgraph.planner.structured import ask_for_json
-from goalgraph.planner.validation import validate_plan
-from goalgraph.prompts import fenced, fit, render
+from goalgraph.planner.validation import run_problems
+from goalgraph.prompts import DEFAULT_PROMPTS, Prompts, fit_prompt, prompt_limit
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -29,19 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelDecomposer"]
 
-_MAX_INPUT_TOKENS = 20_000
-"""Of the run's inputs, the planner is shown no more; the specialists get all of them."""
-
-_MAX_DRAFT_CHARACTERS = 60_000
-"""A longer draft is not sent back for repair; its problems are."""
-
-_MAX_REJECTED = 3
-"""No more of the plans that a human rejected are shown."""
-
+_PROMPTS = ("plan_system", "plan", "repair")
 _NOBODY = PlanProblem(code="no_specialists", message="there are no specialists", hint="register at least one")
 
-_MAX_PROBLEMS = 50
-"""More problems are counted, not listed, in a repair."""
+_OF_STAND_INS = ("no_specialist", "no_steps")
+"""Problems of what stands for an unreadable field, beside those of that field: they are not the model's."""
 
 
 class ModelDecomposer:
@@ -53,12 +41,13 @@ class ModelDecomposer:
         >>> decomposer = ModelDecomposer(ScriptedChatModel([{"name": "demo", "steps": [step]}]))
     """
 
-    def __init__(self, model: "BaseChatModel", *, max_repairs: int = 2) -> None:
+    def __init__(self, model: "BaseChatModel", *, max_repairs: int = 2, prompts: Prompts | None = None) -> None:
         """Take the model.
 
         Args:
             model: Any chat model.
             max_repairs: How often, after a first answer that cannot be used, it is asked again.
+            prompts: Templates in a caller's own words; ``plan_system``, ``plan`` and ``repair`` are used.
 
         Raises:
             ValueError: ``max_repairs`` is negative.
@@ -67,11 +56,14 @@ class ModelDecomposer:
             raise ValueError(f"max_repairs must be 0 or more, found {max_repairs!r}")
         self._model = model
         self._max_repairs = max_repairs
+        self._prompts = prompts or DEFAULT_PROMPTS
 
     async def decompose(self, request: PlanRequest) -> Plan:
         """Ask for a plan, and send all problems of an invalid one back until it is valid or the repairs are used up.
 
         An answer that was cut, filtered or empty counts as an attempt; its text is not sent back. A refusal is final.
+        Each repair is told to ``request.on_decision``, with what is wrong and the digests of the prompts in use. Where
+        ``request.on_step`` is given, the answer is streamed, and each step told once in an attempt.
 
         Raises:
             InvalidGoal: The goal is empty.
@@ -80,96 +72,93 @@ class ModelDecomposer:
         """
         if not request.goal.strip():
             raise InvalidGoal("the goal is empty", hint="say in words what is to be reached")
-        if not request.cards:
+        cards = available_cards(request.cards, request.policy)
+        if not cards:
             raise PlannerInvalid((_NOBODY,), attempts=0)
-        system, user = _prompts(request, model_name(self._model))
-        schema = draft_schema(request.cards)
-        last: PlannerError | None = None
-        drafted: str | None = None
-        for attempt in range(1, self._max_repairs + 2):
-            messages = _conversation(system, user, drafted, last)
-            drafted = None
-            try:
-                answer = await ask_for_json(self._model, messages, schema)
-            except (PlannerTruncated, PlannerFiltered, PlannerEmpty) as error:
-                last = error
-                continue
-            if isinstance(answer, Answer):
-                draft = read_draft(answer.data)
-                problems = _problems(draft, request)
-                if not problems:
-                    return draft.plan
-                drafted = _as_text(answer.data)
-            else:
-                problems = (answer,)
-            last = PlannerInvalid(problems, attempts=attempt)
-        assert last is not None
-        raise last
+        system, user = await self._messages(request)
+        asking = _Asking(
+            self._model,
+            draft_schema(cards, simple=request.simple, approvals=bool(request.policy.require_approval)),
+            request,
+        )
+        return await ask_until_usable(
+            Question(system=system, user=user, repair="repair", max_repairs=self._max_repairs),
+            asking.ask,
+            lambda data: _read(data, request),
+            prompts=self._prompts,
+            on_refused=lambda refused: self._tell(refused, request),
+        )
+
+    async def _messages(self, request: PlanRequest) -> tuple[str, str]:
+        """Write system's and user's message within the model's window."""
+        name, system = model_name(self._model), self._prompts.render("plan_system", simple=request.simple)
+
+        def write(texts: Mapping[str, str], _how: Mapping[str, str]) -> tuple[str, str]:
+            return system, self._prompts.render("plan", **values_of(request, texts))
+
+        # Counting a long text takes its time, which others on this loop need not wait for.
+        texts = await asyncio.to_thread(texts_of, request, name)
+        fitted = await fit_prompt(write, texts, prompt_limit(self._model), first=LAST_CUT, model_name=name)
+        return fitted.messages[0], fitted.messages[1]
+
+    def _tell(self, refused: Refused, request: PlanRequest) -> None:
+        if refused.attempt > self._max_repairs:
+            return
+        problems, more = problems_of(refused.error)
+        rest = len(problems) - 1 + more
+        evidence: dict[str, JsonValue] = {
+            "attempt": refused.attempt,
+            "problems": [*problems],
+            "prompts": dict(self._prompts.digests(_PROMPTS)),
+        }
+        request.on_decision(
+            Decision(
+                kind="planning",
+                subject="",
+                chosen="repair",
+                rationale=" ".join(problems[0].split()) + (f"; and {rest} more" if rest else ""),
+                answer=evidence,
+                at=datetime.now(UTC).isoformat(),
+            )
+        )
 
 
-def _problems(draft: Draft, request: PlanRequest) -> tuple[PlanProblem, ...]:
-    found = validate_plan(draft.plan, request.policy, request.cards)
+class _Asking:
+    """Calls the model, and tells the steps of each answer as they come."""
+
+    def __init__(self, model: "BaseChatModel", schema: "Mapping[str, JsonValue]", request: PlanRequest) -> None:
+        self._model = model
+        self._schema = schema
+        self._request = request
+        self._attempt = 0
+
+    async def ask(self, messages: "Sequence[BaseMessage]") -> Answer | PlanProblem:
+        """Ask once, streaming where somebody wants to hear of steps."""
+        self._attempt += 1
+        if self._request.on_step is None:
+            return await ask_for_json(self._model, messages, self._schema)
+        feed = StepFeed(simple=self._request.simple)
+        answer = await ask_for_json(
+            self._model, messages, self._schema, on_part=lambda part: self._tell(feed.take(part))
+        )
+        if isinstance(answer, Answer):
+            self._tell(feed.rest(answer.data))
+        return answer
+
+    def _tell(self, steps: Iterable[Step]) -> None:
+        assert self._request.on_step is not None
+        for step in steps:
+            self._request.on_step(step, self._attempt)
+
+
+def _read(data: object, request: PlanRequest) -> tuple[Plan, tuple[PlanProblem, ...]]:
+    draft = read_draft(data)
+    found = run_problems(draft.plan, policy_of(request), request.cards, request.inputs)
+    found = problems_as_drafted(found, draft.plan.steps)
     if not draft.problems:
-        return found
-    # A stand-in for an unreadable field has problems of its own, which are not the model's.
+        return draft.plan, found
     told = {(problem.step, problem.field) for problem in draft.problems}
-    return (
+    return draft.plan, (
         *draft.problems,
-        *(other for other in found if (other.step, other.field) not in told and other.code != "no_steps"),
+        *(other for other in found if (other.step, other.field) not in told and other.code not in _OF_STAND_INS),
     )
-
-
-def _prompts(request: PlanRequest, name: str) -> tuple[str, str]:
-    user = render(
-        "plan",
-        specialists=[
-            {
-                "name": card.name,
-                "description": " ".join(card.description.split()),
-                "capabilities": list(card.capabilities),
-            }
-            for card in request.cards
-        ],
-        max_steps=request.policy.max_steps,
-        inputs=fenced(_shown(request.inputs, name)) if request.inputs else "",
-        goal=fenced(request.goal),
-        rejected=[
-            {"plan": fenced(_as_draft(one.plan)), "reason": fenced(one.reason) if one.reason else ""}
-            for one in request.rejected[-_MAX_REJECTED:]
-        ],
-    )
-    return render("plan_system"), user
-
-
-def _as_draft(plan: Plan) -> str:
-    from goalgraph.planner.documents import plan_data  # here, so that YAML is loaded only by those who use it
-
-    text = json.dumps(plan_data(plan), ensure_ascii=False)
-    return text if len(text) <= _MAX_DRAFT_CHARACTERS else f"{text[:_MAX_DRAFT_CHARACTERS]}..."
-
-
-def _shown(inputs: "Mapping[str, JsonValue]", name: str) -> str:
-    text = json.dumps(dict(inputs), ensure_ascii=False, indent=1, default=str)
-    return fit({"inputs": text}, _MAX_INPUT_TOKENS, model_name=name).texts["inputs"]
-
-
-def _conversation(system: str, user: str, drafted: str | None, last: PlannerError | None) -> Sequence["BaseMessage"]:
-    from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
-
-    if last is None:
-        return [SystemMessage(system), HumanMessage(user)]
-    problems = [str(item) for item in last.problems] if isinstance(last, PlannerInvalid) else [str(last)]
-    repair = render(
-        "repair",
-        drafted=drafted is not None,
-        problems=problems[:_MAX_PROBLEMS],
-        more=max(len(problems) - _MAX_PROBLEMS, 0),
-    )
-    if drafted is None:
-        return [SystemMessage(system), HumanMessage(f"{user}\n\n{repair}")]
-    return [SystemMessage(system), HumanMessage(user), AIMessage(drafted), HumanMessage(repair)]
-
-
-def _as_text(data: object) -> str | None:
-    text = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace").decode()
-    return text if len(text) <= _MAX_DRAFT_CHARACTERS else None

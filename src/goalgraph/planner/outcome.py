@@ -78,6 +78,8 @@ class Outcome(_Stored):
     artifacts: tuple[Artifact, ...] = ()
     degraded: tuple[str, ...] = ()
     """Why the outcome is less than was asked for; empty where it is not."""
+    signals: tuple[str, ...] = ()
+    """What the specialist has signalled, in order, each once; see `RevisionPolicy.triggers`."""
     decisions: tuple[Decision, ...] = ()
     """What people decided in the course of it, in order."""
 

@@ -5,8 +5,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from goalgraph.errors import InvalidPlan, PlanProblem
 from goalgraph.planner.checks.suggestions import Suggestions, listed
@@ -44,6 +45,8 @@ class PlanPatch(BaseModel):
     drop: tuple[StepId, ...] = ()
     rewire: dict[StepId, tuple[StepId, ...]] = Field(default_factory=dict)
     """New ``depends_on`` of steps, by id; what their expressions name they wait for all the same."""
+    rationale: Annotated[str, StringConstraints(max_length=2_000)] = ""
+    """Why, in a sentence or two; it changes nothing."""
 
     def __bool__(self) -> bool:
         """Whether it names any step."""

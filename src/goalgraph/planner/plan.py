@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from goalgraph.planner.durations import checked_duration, checked_time
+from goalgraph.planner.estimable import Estimable
 
 __all__ = [
     "AgentStep",
@@ -357,7 +358,7 @@ class Coordinator(_Stored):
     guardrails: tuple[Guardrail, ...] = ()
 
 
-class Plan(_Stored):
+class Plan(Estimable, _Stored):
     """A validated-on-use graph of steps; the order of ``steps`` is the order they are shown in."""
 
     name: Annotated[str, StringConstraints(max_length=200)] = ""

@@ -12,10 +12,11 @@ from goalgraph.planner.checks.graph_checks import graph_problems, guardrail_prob
 from goalgraph.planner.checks.scopes import MOST_LEVELS, Scope, scope_of_plan, size_of
 from goalgraph.planner.checks.step_checks import step_problems
 from goalgraph.planner.checks.suggestions import Suggestions
+from goalgraph.planner.compilation import Compiled
 from goalgraph.planner.expressions import ExpressionError, References, references
 from goalgraph.planner.plan import Plan
 
-__all__ = ["PlanPolicy", "checked", "missing_inputs", "validate_plan"]
+__all__ = ["PlanPolicy", "checked", "missing_inputs", "run_problems", "validate_plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +54,37 @@ def validate_plan(plan: Plan, policy: PlanPolicy, cards: Iterable[SpecialistCard
         policy: What is demanded of it.
         cards: The specialists there are.
     """
+    return _looked_through(plan, policy, tuple(cards))[0]
+
+
+def run_problems(
+    plan: Plan, policy: PlanPolicy, cards: Iterable[SpecialistCard], given: Mapping[str, JsonValue]
+) -> tuple[PlanProblem, ...]:
+    """Find what keeps a plan from being run: all that is wrong with it; where nothing is, the inputs it misses.
+
+    Args:
+        plan: As it is written.
+        policy: What is demanded of it.
+        cards: The specialists there are.
+        given: The run's inputs, by name.
+    """
+    problems, seen = _looked_through(plan, policy, tuple(cards))
+    if problems or seen is None:
+        return problems
+    scope, flat = seen
+    # Approvals that guardrails add have copies of expressions, and are not looked at for inputs.
+    return _missing(plan, scope, flat, given) if flat.plan is plan else missing_inputs(plan, given)
+
+
+def _looked_through(
+    plan: Plan, policy: PlanPolicy, cards: tuple[SpecialistCard, ...]
+) -> tuple[tuple[PlanProblem, ...], tuple[Scope, Compiled] | None]:
+    """Find all that is wrong with a plan; with it what was made to see it, where the plan is not too large for that."""
     if size_problems := tuple(_size_problems(plan, policy)):
-        return size_problems
-    cards = tuple(cards)
+        return size_problems, None
     scope, flat = scope_of_plan(plan, cards)
     found = dict.fromkeys(_problems(plan, flat.plan.output, scope, policy, cards))
-    return tuple(sorted(found, key=_Places.of(scope).rank)) if found else ()
+    return tuple(sorted(found, key=_Places.of(scope).rank)) if found else (), (scope, flat)
 
 
 def missing_inputs(plan: Plan, given: Mapping[str, JsonValue]) -> tuple[PlanProblem, ...]:
@@ -68,7 +94,10 @@ def missing_inputs(plan: Plan, given: Mapping[str, JsonValue]) -> tuple[PlanProb
         plan: As it is written.
         given: The run's inputs, by name.
     """
-    scope, flat = scope_of_plan(plan, ())
+    return _missing(plan, *scope_of_plan(plan, ()), given)
+
+
+def _missing(plan: Plan, scope: Scope, flat: Compiled, given: Mapping[str, JsonValue]) -> tuple[PlanProblem, ...]:
     there = {*plan.inputs, *given}
     found: dict[str, PlanProblem] = {}
     for step, field, named in (*_named_inputs(scope), (None, "output", _read(flat.plan.output))):

@@ -1,7 +1,7 @@
 """What a step does and who does it, in words for people."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
 from pydantic import JsonValue
@@ -11,7 +11,7 @@ from goalgraph.planner.naming import slug
 from goalgraph.planner.plan import AgentStep, MapStep, ParallelStep, Plan, Step, SubPlanStep, WaitStep
 from goalgraph.planner.templates import literal
 
-__all__ = ["KINDS", "doer_of", "kind_of", "task_of", "title_of", "words_of"]
+__all__ = ["KINDS", "doer_of", "instructed", "kind_of", "task_of", "title_of", "words_of"]
 
 KINDS = {
     "agent": "agent",
@@ -65,6 +65,13 @@ def doer_of(step: Step, doers: Mapping[str, str] | None = None) -> str:
             return kind_of(step)
         case _:
             assert_never(step)
+
+
+def instructed(task: str, constraints: Sequence[str]) -> str:
+    """Return what a specialist is told to do: the task, and what it must heed."""
+    if not constraints:
+        return task
+    return "\n".join([task, "", "Constraints:", *(f"- {constraint}" for constraint in constraints)])
 
 
 def task_of(step: AgentStep) -> str:

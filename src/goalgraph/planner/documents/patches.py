@@ -16,7 +16,8 @@ from goalgraph.planner.plan import Plan
 
 __all__ = ["parse_patch", "read_patch"]
 
-_FIELDS = ("add", "replace", "drop", "rewire")
+_FIELDS = ("add", "replace", "drop", "rewire", "rationale")
+_MAX_RATIONALE = 2_000
 _SOURCE = "the patch"
 
 
@@ -36,6 +37,8 @@ def parse_patch(text: str) -> PlanPatch:
 
 def read_patch(data: Mapping[str, object] | PlanPatch) -> PlanPatch:
     """Read a patch: ``add`` and ``replace`` as lists of steps or steps by id, ``drop`` as ids, ``rewire`` as ids by id.
+
+    ``rationale`` says why, in words.
 
     Raises:
         InvalidPlan: It does not have that form; all problems at once.
@@ -75,6 +78,11 @@ def _built(data: Mapping[str, object], known: Iterable[Fault]) -> PlanPatch:
     if (needs := as_mapping(rewired)) is None:
         message = f"expected a mapping of ids to the ids they are to depend on, found {found_text(rewired)}"
         problems.append(PlanProblem(code="wrong_type", field="rewire", message=message))
+    rationale = data.get("rationale", "")
+    if not isinstance(rationale, str) or len(rationale) > _MAX_RATIONALE:
+        message = f"expected text of at most {_MAX_RATIONALE:,} characters, found {found_text(rationale)}"
+        problems.append(PlanProblem(code="wrong_type", field="rationale", message=message))
+        rationale = ""
     add = _read({"steps": data.get("add", [])}, "steps", "add", problems)
     new = _read({"steps": data.get("replace", [])}, "steps", "replace", problems)
     gone = _read({"steps": [{"id": "drop", "depends_on": data.get("drop", [])}]}, "depends_on", "drop", problems)
@@ -87,6 +95,7 @@ def _built(data: Mapping[str, object], known: Iterable[Fault]) -> PlanPatch:
         replace=new.steps,
         drop=gone.step("drop").depends_on,
         rewire={step.id: step.depends_on for step in wired.steps},
+        rationale=rationale,
     )
 
 

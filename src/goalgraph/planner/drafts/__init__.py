@@ -1,0 +1,1 @@
+"""The parts of the form in which a model writes steps; `goalgraph.planner.draft` is what others use."""
