@@ -13,8 +13,8 @@ if TYPE_CHECKING:
         GoalgraphError,
         InvalidAnswer,
         InvalidPlan,
-        PlannerError,
         PlanProblem,
+        PlannerError,
         RunPaused,
         StaleRequest,
         UnknownPlan,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         PlanAgent,
         Proposal,
         Request,
+        RevisionPolicy,
         aanswer,
         answer,
         apending,
@@ -35,13 +36,36 @@ if TYPE_CHECKING:
         generate_plan,
         pending,
     )
-    from goalgraph.planner.builder import PlanBuilder
-    from goalgraph.planner.decision import Decision
-    from goalgraph.planner.diff import PlanDiff, diff_plans
-    from goalgraph.planner.documents import dump_plan, load_plan
-    from goalgraph.planner.folder_library import FolderLibrary
-    from goalgraph.planner.library import InMemoryLibrary, PlanLibrary
-    from goalgraph.planner.outcome import Artifact, Outcome, StepError, Usage
+    from goalgraph.planner.builder import (
+        PlanBuilder,
+    )
+    from goalgraph.planner.decision import (
+        Decision,
+    )
+    from goalgraph.planner.diff import (
+        PlanDiff,
+        diff_plans,
+    )
+    from goalgraph.planner.documents import (
+        dump_plan,
+        load_plan,
+    )
+    from goalgraph.planner.folder_library import (
+        FolderLibrary,
+    )
+    from goalgraph.planner.library import (
+        InMemoryLibrary,
+        PlanLibrary,
+    )
+    from goalgraph.planner.outcome import (
+        Artifact,
+        Outcome,
+        StepError,
+        Usage,
+    )
+    from goalgraph.planner.patch import (
+        PlanPatch,
+    )
     from goalgraph.planner.plan import (
         AgentStep,
         ApprovalGuardrail,
@@ -59,7 +83,15 @@ if TYPE_CHECKING:
         TransformStep,
         WaitStep,
     )
-    from goalgraph.planner.validation import PlanPolicy, validate_plan
+    from goalgraph.planner.reviser import (
+        Reviser,
+        RevisionRequest,
+        Trigger,
+    )
+    from goalgraph.planner.validation import (
+        PlanPolicy,
+        validate_plan,
+    )
     from goalgraph.specialists import (
         ArtifactStore,
         FolderArtifacts,
@@ -72,7 +104,11 @@ if TYPE_CHECKING:
         as_specialist,
         specialist,
     )
-    from goalgraph.synthesis import Synthesis, SynthesisRequest, Synthesizer
+    from goalgraph.synthesis import (
+        Synthesis,
+        SynthesisRequest,
+        Synthesizer,
+    )
 
 __version__ = "0.1.0"
 
@@ -109,12 +145,16 @@ __all__ = [
     "PlanBuilder",
     "PlanDiff",
     "PlanLibrary",
+    "PlanPatch",
     "PlanPolicy",
     "PlanProblem",
     "PlannerError",
     "Proposal",
     "Request",
     "Retry",
+    "Reviser",
+    "RevisionPolicy",
+    "RevisionRequest",
     "RunPaused",
     "Specialist",
     "SpecialistCard",
@@ -130,6 +170,7 @@ __all__ = [
     "Synthesizer",
     "TimeoutGuardrail",
     "TransformStep",
+    "Trigger",
     "UnknownPlan",
     "UnknownRequest",
     "UnknownRun",
@@ -160,8 +201,8 @@ _HOMES = {
         "GoalgraphError",
         "InvalidAnswer",
         "InvalidPlan",
-        "PlannerError",
         "PlanProblem",
+        "PlannerError",
         "RunPaused",
         "StaleRequest",
         "UnknownPlan",
@@ -175,6 +216,7 @@ _HOMES = {
         "PlanAgent",
         "Proposal",
         "Request",
+        "RevisionPolicy",
         "aanswer",
         "answer",
         "apending",
@@ -203,6 +245,7 @@ _HOMES = {
         "StepError",
         "Usage",
     ),
+    "goalgraph.planner.patch": ("PlanPatch",),
     "goalgraph.planner.plan": (
         "AgentStep",
         "ApprovalGuardrail",
@@ -219,6 +262,11 @@ _HOMES = {
         "TimeoutGuardrail",
         "TransformStep",
         "WaitStep",
+    ),
+    "goalgraph.planner.reviser": (
+        "Reviser",
+        "RevisionRequest",
+        "Trigger",
     ),
     "goalgraph.planner.validation": (
         "PlanPolicy",

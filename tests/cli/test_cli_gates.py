@@ -99,6 +99,7 @@ def test_a_plan_that_is_to_be_reviewed_runs_only_once_it_is_approved(
         "  1 step in 1 layer\n"
         "  work for noter (1)\n"
         "  waits for nobody\n"
+        "  not known: tokens, cost, time of noter\n"
         "  answer with: goalgraph answer here plan=yes\n"
         "  or: goalgraph answer here plan=no\n"
         "  or: goalgraph answer here 'plan=no: WHY'\n"

@@ -1,5 +1,6 @@
 """Idempotency keys of runs inside of others: one for each piece of work, the same whenever it is done again."""
 
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -80,6 +81,7 @@ async def test_a_run_inside_that_is_sent_anew_keeps_its_keys(sqlite: SqliteSaver
     ],
 )
 def test_a_run_is_told_apart_by_the_step_around_it_or_by_its_place(namespace: str, expected: str) -> None:
-    with doing(Around(namespace="team:1", key="key")):
-        assert origin("t", namespace) == expected
+    within = copy_context()
+    within.run(doing, Around(namespace="team:1", key="key"))
+    assert within.run(origin, "t", namespace) == expected
     assert origin("t", "team:1|worker:2") == "t team:1"

@@ -94,7 +94,8 @@ def test_a_plan_is_told_in_the_order_in_which_it_runs() -> None:
 - **Number of items known only when their turn comes:** `each`
 - **Approvals ahead:** 1: `ok`
 - **Questions ahead:** 1: `ask`
-- **Not known beforehand:** cost, tokens, time"""  # noqa: W291 (Markdown's own line breaks)
+- **Not known beforehand:** cost, tokens, time
+- **Nobody knows the tokens, cost, time of:** writer"""  # noqa: W291 (Markdown's own line breaks)
     )
 
 

@@ -7,10 +7,12 @@ from textwrap import indent
 
 from goalgraph.cli.questions import address
 from goalgraph.cli.records import Question, RunRecord
+from goalgraph.planner.decision import Decision
 from goalgraph.planner.estimate import Estimate
+from goalgraph.planner.ranges import worded
 from goalgraph.views.text import printable
 
-__all__ = ["asked_lines", "body_lines", "commands_for", "estimate_lines", "heading"]
+__all__ = ["asked_lines", "body_lines", "chosen_lines", "commands_for", "estimate_lines", "heading"]
 
 _MOST = 4_000
 _MOST_NAMES = 10
@@ -85,6 +87,13 @@ def commands_for(question: Question, questions: Sequence[Question], run: str) ->
     return tuple(f"goalgraph answer {shlex.quote(run)} {shlex.quote(name + value)}" for value in _values(question))
 
 
+def chosen_lines(decisions: Iterable[Decision]) -> Iterator[str]:
+    """Say which of several drafts a plan was, and how it was made."""
+    for decision in decisions:
+        if decision.kind == "planning":
+            yield printable(decision.rationale)
+
+
 def estimate_lines(estimate: Estimate) -> Iterator[str]:
     """Say what is known of a plan beforehand."""
     count = len(estimate.layers)
@@ -93,8 +102,13 @@ def estimate_lines(estimate: Estimate) -> Iterator[str]:
     yield f"work for {_listed([f'{name} ({times})' for name, times in estimate.specialists.items()])}"
     stops = (*estimate.approvals, *estimate.inputs, *estimate.events)
     yield f"waits for people or events at {_listed(stops)}" if stops else "waits for nobody"
-    known = {"USD": estimate.cost_usd, "tokens": estimate.tokens, "seconds": estimate.seconds}
-    yield from (f"{found.low:,.6g} to {found.high:,.6g} {unit}" for unit, found in known.items() if found is not None)
+    if estimate.effects:
+        yield f"has effects outside of the run at {_listed(estimate.effects)}"
+    known = {"tokens": estimate.tokens, "USD": estimate.cost_usd, "seconds": estimate.seconds}
+    if told := [worded(found, unit) for unit, found in known.items() if found is not None]:
+        yield f"takes {', '.join(told)}" + (", and what is waited for" if stops and estimate.seconds else "")
+    if missing := [f"{', '.join(what)} of {_listed(names)}" for names, what in estimate.missing.items()]:
+        yield f"not known: {'; '.join(missing)}"
 
 
 def _values(question: Question) -> Iterator[str]:

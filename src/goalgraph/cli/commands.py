@@ -7,8 +7,11 @@ import typer
 
 from goalgraph.cli.endings import BadInput
 from goalgraph.cli.options import (
+    AlternativesOption,
     AnswerOption,
     ApproveOption,
+    AvailableOption,
+    ConstraintOption,
     DataOption,
     FailureOption,
     Goal,
@@ -59,6 +62,12 @@ def plan(
         str | None, typer.Option(metavar="FILE|ALIAS", help="Take this plan instead of making one.")
     ] = None,
     inputs: InputOption = None,
+    alternatives: AlternativesOption = 1,
+    require_approval: Annotated[
+        bool, typer.Option("--require-approval", help="The plan must ask a human before it is through.")
+    ] = False,
+    constraint: ConstraintOption = None,
+    available: AvailableOption = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the plan as YAML.")] = None,
     save: Annotated[
         str | None, typer.Option(metavar="ALIAS", help="Save the plan in the library under this name.")
@@ -67,12 +76,12 @@ def plan(
     specialists: OwnOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Make a plan and show it, without running it.
+    """Make a plan and show it with what it is likely to take, without running it.
 
     With --plan nothing is made: a plan that was edited is checked, shown, and saved with --save.
     """
     goal, files = _goal_and_files(goal, more, data, has_plan=False)
-    from goalgraph.cli.planning import PlanningRequest, start_plan
+    from goalgraph.cli.planning import PlanningRequest, Wishes, start_plan
 
     return start_plan(
         PlanningRequest(
@@ -81,6 +90,12 @@ def plan(
             model=model,
             plan=plan,
             inputs=tuple(inputs or ()),
+            wishes=Wishes(
+                alternatives=alternatives,
+                approval=require_approval,
+                constraints=tuple(constraint or ()),
+                available=available,
+            ),
             own=tuple(specialists or ()),
             out=out,
             save=save,

@@ -122,7 +122,8 @@ def known_cards(own: Sequence[str], directory: Path) -> tuple[SpecialistCard, ..
     )
     cards = registry.cards
     taken = {card.name for card in cards}
-    return (*cards, *(one.card for one in built_in if one.card.name not in taken))
+    unknown = {"model": None, "cost_usd": None}  # a run may have a model
+    return (*cards, *(one.card.model_copy(update=unknown) for one in built_in if one.card.name not in taken))
 
 
 def _imported(named: str, directory: Path) -> Iterable[object]:

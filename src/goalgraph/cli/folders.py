@@ -15,9 +15,10 @@ from goalgraph.errors import UnknownRun
 from goalgraph.planner.documents import dump_plan
 from goalgraph.planner.plan import Plan
 
-__all__ = ["RunFolder", "find_run", "new_run", "write_text"]
+__all__ = ["RUNS", "RunFolder", "find_run", "new_run", "write_text"]
 
-_RUNS = Path("goalgraph-runs")
+RUNS = Path("goalgraph-runs")
+"""Where runs are kept that are given no folder."""
 _CHECKPOINTS = "checkpoints.sqlite"
 _NAMES = ("run.json", "plan.yaml", "report.md", _CHECKPOINTS, f"{_CHECKPOINTS}-wal", f"{_CHECKPOINTS}-shm")
 
@@ -146,10 +147,10 @@ def new_run(out: Path | None, goal: str, now: datetime) -> RunFolder:
         return RunFolder(out)
     plain = unicodedata.normalize("NFKD", goal).encode("ascii", "ignore").decode().lower()
     name = "-".join([now.strftime("%Y%m%d-%H%M%S"), *re.findall(r"[a-z0-9]{1,20}", plain)[:5]])
-    path, count = _RUNS / name, 1
+    path, count = RUNS / name, 1
     while path.exists():
         count += 1
-        path = _RUNS / f"{name}-{count}"
+        path = RUNS / f"{name}-{count}"
     return RunFolder(path)
 
 
@@ -159,7 +160,7 @@ def find_run(name: str) -> RunFolder:
     Raises:
         UnknownRun: There is no run.
     """
-    for path in (Path(name), _RUNS / name):
+    for path in (Path(name), RUNS / name):
         with suppress(OSError):
             if (path / "run.json").is_file():
                 return RunFolder(path)

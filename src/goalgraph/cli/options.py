@@ -6,8 +6,11 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "AlternativesOption",
     "AnswerOption",
     "ApproveOption",
+    "AvailableOption",
+    "ConstraintOption",
     "DataOption",
     "FailureOption",
     "Goal",
@@ -56,6 +59,16 @@ AnswerOption = Annotated[
         metavar="STEP=VALUE",
         help="Answer for a step that asks: yes or no, text, or STEP:=JSON; used when it asks; may be repeated.",
     ),
+]
+AlternativesOption = Annotated[
+    int, typer.Option(metavar="N", help="Draft N plans at the same time, and take the best.", show_default=False)
+]
+ConstraintOption = Annotated[
+    list[str] | None,
+    typer.Option("--constraint", metavar="TEXT", help="What the plan must heed, for a model; may be repeated."),
+]
+AvailableOption = Annotated[
+    str | None, typer.Option(metavar="NAMES", help="Use only these specialists; names with commas between them.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON and nothing else to stdout.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Folder of the run, or its name in goalgraph-runs.")]

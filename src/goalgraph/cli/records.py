@@ -46,6 +46,8 @@ class StepRecord(_Stored):
     specialist: str | None = None
     attempts: int = 0
     seconds: float = 0.0
+    usage: Usage | None = None
+    """What it asked of models; None where it has not been done, or an earlier version did it."""
     error: str | None = None
     artifacts: tuple[Artifact, ...] = ()
 
@@ -194,6 +196,7 @@ def _recorded(outcome: Outcome, who: str, items: Sequence[Artifact], folder: Pat
         specialist=outcome.specialist or who,
         attempts=outcome.attempts,
         seconds=round(outcome.seconds, 3),
+        usage=outcome.usage,
         error=outcome.error.message if outcome.error is not None else None,
         artifacts=_relative((*outcome.artifacts, *items), folder),
     )

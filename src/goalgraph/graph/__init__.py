@@ -6,7 +6,7 @@ from goalgraph.graph.events import Event
 from goalgraph.graph.humans.approval import ApprovalPolicy, Proposal
 from goalgraph.graph.humans.inbox import aanswer, answer, apending, pending
 from goalgraph.graph.humans.thread import Request
-from goalgraph.graph.policies import ExecutionPolicy, Limits
+from goalgraph.graph.policies import ExecutionPolicy, Limits, RevisionPolicy
 
 __all__ = [
     "ApprovalPolicy",
@@ -16,6 +16,7 @@ __all__ = [
     "PlanAgent",
     "Proposal",
     "Request",
+    "RevisionPolicy",
     "aanswer",
     "answer",
     "apending",

@@ -1,7 +1,7 @@
 """The compiled graph that callers hold: LangGraph's own, with the engine's terms around each call."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
 from typing import Any, cast
@@ -12,7 +12,7 @@ from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Command, StateUpdate
+from langgraph.types import Command, GraphOutput, StateUpdate
 from pydantic import JsonValue
 
 from goalgraph.errors import GoalgraphError
@@ -22,23 +22,36 @@ from goalgraph.graph.humans.door import admit
 from goalgraph.graph.humans.thread import read_thread, saver_of
 from goalgraph.graph.intake import complete, valid_plan
 from goalgraph.graph.loop import finish, iterate
-from goalgraph.graph.policies import ExecutionPolicy, Limits
+from goalgraph.graph.planning import drafted, estimated, request_of
+from goalgraph.graph.policies import ExecutionPolicy, Limits, PlanningPolicy
+from goalgraph.graph.revision.calling import Calls
+from goalgraph.graph.revision.rules import Rules
 from goalgraph.graph.run import Run
 from goalgraph.graph.state import PlanInput
 from goalgraph.graph.steps.attempts import Exiting
 from goalgraph.graph.storage.savers import AnyLoopSaver
 from goalgraph.graph.storage.updating import kept
+from goalgraph.planner.alternatives import BestOf
 from goalgraph.planner.compilation import compile_plan
+from goalgraph.planner.decision import Decision
+from goalgraph.planner.decomposer import Decomposer
+from goalgraph.planner.estimate import Estimate
+from goalgraph.planner.expansion import expand_plans
+from goalgraph.planner.history import History
 from goalgraph.planner.library import PlanLibrary
 from goalgraph.planner.plan import Plan
+from goalgraph.planner.prices import Price
 from goalgraph.planner.reviewed import PlanInReview
-from goalgraph.planner.validation import PlanPolicy
+from goalgraph.planner.reviser import Reviser
+from goalgraph.planner.validation import PlanPolicy, checked
 from goalgraph.specialists.registry import SpecialistRegistry
+from goalgraph.synthesis import Synthesizer
 
 __all__ = ["PlanAgent"]
 
 _UNLIMITED = 2**31
 _SUPERSTEPS = 25
+_SUPERSTEPS_OF_REVISION = 5
 _PLACES = ("thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map")
 
 
@@ -55,9 +68,14 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         self,
         *,
         registry: SpecialistRegistry,
+        decomposer: Decomposer,
+        synthesizer: Synthesizer,
         execution: ExecutionPolicy,
         approval: ApprovalPolicy,
         limits: Limits,
+        planning: PlanningPolicy,
+        rules: Rules | None,
+        reviser: Reviser | None,
         library: PlanLibrary | None,
         **kwargs: Any,
     ) -> None:
@@ -65,10 +83,20 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         kwargs["checkpointer"] = _for_any_loop(kwargs.get("checkpointer"))
         super().__init__(**kwargs)
         self.registry = registry
+        self.decomposer = decomposer
+        self.synthesizer = synthesizer
         self.execution = execution
         self.approval = approval
         self.limits = limits
+        self.planning = planning
+        self.rules = rules
+        self.reviser = reviser
         self.library = library
+
+    @property
+    def policy(self) -> PlanPolicy:
+        """What every plan of the agent's must hold, whoever wrote it."""
+        return self.planning.of(self.limits)
 
     def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:
         """Stream a run; see ``CompiledStateGraph.astream``.
@@ -86,7 +114,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         run, config = self._prepared(config)
         if config.get("configurable", {}).get("checkpoint_ns"):
             input = _of_parent(input)
-        given: object = complete(input, PlanPolicy(max_steps=self.limits.max_steps), self.registry.cards, self.library)
+        given: object = complete(input, self.policy, self.registry.cards, self.library)
         run.checked = _plan_of(given)
         if kwargs.get("durability") is None and isinstance(vars(self)["checkpointer"], AnyLoopSaver):
             kwargs["durability"] = "sync"
@@ -103,7 +131,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
                 await stack.enter_async_context(driving(getattr(saver, "store", saver), str(known["thread_id"])))
                 given, run.answers = await admit(await read_thread(self, config, saver), given)
             run.driver = asyncio.current_task()
-            stack.callback(run.end)
+            stack.push_async_callback(run.end)
             stream = await stack.enter_async_context(aclosing(graph.astream(given, run.into(config), **kwargs)))
             try:
                 async for part in stream:
@@ -119,12 +147,16 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """Run to the end and return the result: ``answer``, ``status``, ``plan``, ``outcomes`` and so on."""
         graph: Any = super()
-        return await graph.ainvoke(input, config, **kwargs)
+        if not _wants_result(kwargs):
+            return await graph.ainvoke(input, config, **kwargs)
+        return _result(await graph.ainvoke(input, config, **kwargs, version="v2"))
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """Run to the end, from sync code, also inside a running event loop; returns what `ainvoke` does."""
         graph: Any = super()
-        return graph.invoke(input, config, **kwargs)
+        if not _wants_result(kwargs):
+            return graph.invoke(input, config, **kwargs)
+        return _result(graph.invoke(input, config, **kwargs, version="v2"))
 
     def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:
         """Stream a run from sync code; the same engine as `astream`, also inside a running event loop.
@@ -162,9 +194,92 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         """Check a plan that somebody writes into the state, and return the channels that hold it."""
         cards = self.registry.cards
         inputs: Mapping[str, JsonValue] = values.get("inputs") or {}
-        plan = valid_plan(source, inputs, PlanPolicy(max_steps=self.limits.max_steps), cards, self.library)
+        plan = valid_plan(source, inputs, self.policy, cards, self.library)
         review = PlanInReview(goal=values.get("goal") or "", plan=plan, is_given=True) if self.approval.plan else None
         return {"plan": compile_plan(plan, cards), "review": review}
+
+    async def aplan(
+        self,
+        goal: str,
+        *,
+        inputs: Mapping[str, JsonValue] | None = None,
+        constraints: Sequence[str] = (),
+        alternatives: int = 1,
+        history: History | None = None,
+        prices: Mapping[str, Price] | None = None,
+        on_decision: Callable[[Decision], None] | None = None,
+    ) -> Plan:
+        """Make the plan that a run of this goal would begin with, and run nothing; see `generate_plan`.
+
+        Save it, edit it, and run it later: ``agent.invoke({"goal": ..., "plan": plan})``.
+
+        Raises:
+            InvalidGoal: The goal is empty, or nothing can be made of it.
+            PlannerError: No plan could be made.
+            InvalidPlan: The planner's plan has problems.
+        """
+        given = (*self.planning.constraints, *constraints)
+        request = request_of(goal, self.registry.cards, self.policy, inputs, given, on_decision)
+        best = BestOf(self.decomposer, alternatives, history=history, prices=prices)
+        return await drafted(best, request, self.library)
+
+    def plan(
+        self,
+        goal: str,
+        *,
+        inputs: Mapping[str, JsonValue] | None = None,
+        constraints: Sequence[str] = (),
+        alternatives: int = 1,
+        history: History | None = None,
+        prices: Mapping[str, Price] | None = None,
+        on_decision: Callable[[Decision], None] | None = None,
+    ) -> Plan:
+        """Do what `aplan` does, from sync code, also inside a running event loop."""
+        return finish(
+            lambda: self.aplan(
+                goal,
+                inputs=inputs,
+                constraints=constraints,
+                alternatives=alternatives,
+                history=history,
+                prices=prices,
+                on_decision=on_decision,
+            )
+        )
+
+    def estimate(
+        self,
+        plan: Plan,
+        *,
+        goal: str = "",
+        inputs: Mapping[str, JsonValue] | None = None,
+        history: History | None = None,
+        prices: Mapping[str, Price] | None = None,
+    ) -> Estimate:
+        """Return what is known beforehand of a run of a plan: its order, who is asked, tokens, USD and seconds.
+
+        Args:
+            plan: As it is written.
+            goal: Of the run.
+            inputs: Of the run, as far as they are known.
+            history: What earlier runs tell.
+            prices: The caller's own, by name of model, in USD per million tokens.
+
+        Raises:
+            InvalidPlan: The plan has problems.
+        """
+        policy, cards = self.policy, self.registry.cards
+        whole = checked(expand_plans(plan, self.library) if self.library is not None else plan, policy, cards)
+        return estimated(
+            whole,
+            self.registry,
+            goal=goal,
+            synthesizer=self.synthesizer,
+            execution=self.execution,
+            history=history,
+            prices=prices,
+            inputs=inputs,
+        )
 
     def check_caller(self) -> None:
         """Refuse a blocking call from the loop that the checkpointer needs.
@@ -202,7 +317,9 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         if (limit := config.get("max_concurrency")) is not None:
             limits.append(limit)
             config["max_concurrency"] = _UNLIMITED
-        config["recursion_limit"] = max(config.get("recursion_limit") or 0, _SUPERSTEPS)
+        revisions = self.rules.policy.max_revisions if self.rules is not None else 0
+        needed = _SUPERSTEPS + _SUPERSTEPS_OF_REVISION * revisions
+        config["recursion_limit"] = max(config.get("recursion_limit") or 0, needed)
         config["configurable"] = {key: _for_any_loop(value) for key, value in config.get("configurable", {}).items()}
         given = [limit for limit in limits if limit is not None]
         fail_fast = self.execution.on_failure == "fail_fast"
@@ -214,8 +331,15 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
             max_items=self.limits.max_items,
             max_seconds=self.limits.max_seconds,
             approval=self.approval,
+            rules=self.rules,
+            calls=self._calls(),
         )
         return run, config
+
+    def _calls(self) -> Calls | None:
+        if self.rules is None or self.reviser is None:
+            return None
+        return Calls(self.reviser, priced=self.rules.policy.max_cost_usd is not None)
 
 
 def _whole(given: RunnableConfig) -> RunnableConfig:
@@ -233,6 +357,19 @@ def _of_parent(given: Any) -> Any:
     if values is None or isinstance(given, Command):
         return whole
     return {name: values[name] for name in PlanInput.__annotations__ if values.get(name) is not None}
+
+
+def _wants_result(kwargs: Mapping[str, Any]) -> bool:
+    """Whether a call is for the result in its usual form, no list of parts and no ``GraphOutput``."""
+    return "version" not in kwargs and kwargs.get("stream_mode", "values") == "values"
+
+
+def _result(output: GraphOutput[Any]) -> Any:
+    """Give a result its usual form; LangGraph itself, to make it, has every step's update streamed and drops it."""
+    if not output.interrupts:
+        return output.value
+    state: dict[str, Any] = output.value or {}
+    return {**state, "__interrupt__": list(output.interrupts)}
 
 
 def _answer(result: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Building an agent: names checked, parts made, graph wired."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +9,25 @@ from langgraph.cache.base import BaseCache
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.store.base import BaseStore
-from pydantic import JsonValue
 
-from goalgraph.errors import InvalidGoal, InvalidSpecialist
 from goalgraph.graph.agent import PlanAgent
+from goalgraph.graph.decomposing import Decompose
 from goalgraph.graph.humans.approval import ApprovalPolicy
-from goalgraph.graph.nodes import Decompose, Dispatch, Gather, Synthesize, leads_on
-from goalgraph.graph.policies import ExecutionPolicy, Limits
+from goalgraph.graph.nodes import Dispatch, Gather, Synthesize
+from goalgraph.graph.planning import decomposer_of, generate_plan, registry_of, reviser_of
+from goalgraph.graph.policies import ExecutionPolicy, Limits, PlanningPolicy, RevisionPolicy
+from goalgraph.graph.revision.escalating import Escalate
+from goalgraph.graph.revision.revising import Revise
+from goalgraph.graph.revision.rules import Rules
 from goalgraph.graph.state import PlanInput, PlanOutput, PlanState, StepSend
+from goalgraph.graph.steps.early import EarlyStart
 from goalgraph.graph.steps.step_node import StepNode
 from goalgraph.models import resolve_model
-from goalgraph.planner.decomposer import Decomposer, PlanRequest
+from goalgraph.planner.decomposer import Decomposer
+from goalgraph.planner.degrading import Degrading
 from goalgraph.planner.library import PlanLibrary
-from goalgraph.planner.model_decomposer import ModelDecomposer
-from goalgraph.planner.plan import Plan
-from goalgraph.planner.validation import PlanPolicy, checked
+from goalgraph.planner.reviser import Reviser
+from goalgraph.planner.validation import PlanPolicy
 from goalgraph.specialists.artifacts import ArtifactStore, as_store
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.synthesis import SynthesisSpec, as_synthesizer
@@ -44,6 +48,9 @@ def create_plan_agent(
     execution: ExecutionPolicy | None = None,
     approval: ApprovalPolicy | None = None,
     limits: Limits | None = None,
+    planning: PlanningPolicy | None = None,
+    revision: RevisionPolicy | None = None,
+    reviser: Reviser | None = None,
     library: PlanLibrary | None = None,
     checkpointer: BaseCheckpointSaver[Any] | bool | None = None,
     store: BaseStore | None = None,
@@ -65,6 +72,9 @@ def create_plan_agent(
         execution: How steps are run.
         approval: What a human is asked about before it is done.
         limits: Bounds of a run.
+        planning: What plans must heed, and what is good enough where none can be made.
+        revision: When the plan is changed while it runs; never where absent.
+        reviser: Changes the plan, in place of the model; without either, `RuleReviser` does.
         library: Saved plans, which sub-plans and callers name by alias.
         checkpointer: Where runs are kept, so that they can be resumed; sync and async savers both serve both kinds of
             call.
@@ -83,23 +93,38 @@ def create_plan_agent(
         UnknownModel: The model's name names no known provider.
         MissingExtra: The provider's package is not installed.
     """
-    registry = _registry(specialists)
+    registry = registry_of(specialists)
     chat = resolve_model(model, requests_per_second=requests_per_second) if model is not None else None
     execution = execution or ExecutionPolicy()
     approval = approval or ApprovalPolicy()
     limits = limits or Limits()
-    policy = PlanPolicy(max_steps=limits.max_steps)
+    planning = planning or PlanningPolicy()
+    policy = planning.of(limits)
+    decomposer = decomposer or decomposer_of(chat)
+    if planning.least != "full":
+        decomposer = Degrading(decomposer=decomposer, least=planning.least)
+    rules = _rules(revision, registry, policy, approval, execution, asks=checkpointer not in (None, False))
+    if rules is not None:
+        reviser = reviser or reviser_of(chat)
+    synthesizer = as_synthesizer(synthesis or "concatenate", chat)
     names = _node_names(registry)
     nodes = (*names.values(), *_KINDS)
     step_node = StepNode(registry=registry, execution=execution, artifacts=as_store(artifacts))
+    early = None
+    if execution.eager and not approval.plan:
+        early = EarlyStart(
+            registry=registry, execution=execution, artifacts=step_node.artifacts, approval=approval, policy=policy
+        )
     builder: Any = StateGraph(PlanState, input_schema=PlanInput, output_schema=PlanOutput)
     builder.add_node(
         "decompose",
         Decompose(
-            decomposer=decomposer or _decomposer(chat),
+            decomposer=decomposer,
             registry=registry,
             policy=policy,
             library=library,
+            constraints=planning.constraints,
+            early=early,
             is_reviewed=bool(approval.plan),
         ),
     )
@@ -111,12 +136,19 @@ def create_plan_agent(
     builder.add_node("dispatch", Dispatch(node_names=names), destinations=nodes)
     for node in nodes:
         builder.add_node(node, step_node, input_schema=StepSend, destinations=("gather",))
-    builder.add_node("gather", Gather())
-    builder.add_conditional_edges("gather", leads_on, ["dispatch", "synthesize"])
+    on = ("dispatch", "synthesize") if rules is None else ("dispatch", "revise", "synthesize")
+    builder.add_node("gather", Gather(rules=rules), destinations=on)
+    if rules is not None:
+        ends = ("escalate", END) if rules.at_limit == "ask" else (END,) if rules.at_limit == "abort" else ()
+        builder.add_node("revise", Revise(rules=rules), destinations=("dispatch", "synthesize", *ends))
+        if rules.at_limit == "ask":
+            builder.add_node("escalate", Escalate(rules=rules), destinations=("revise", END))
     builder.add_node(
         "synthesize",
         Synthesize(
-            synthesizer=as_synthesizer(synthesis or "concatenate", chat), strict=execution.on_failure == "wait_all"
+            synthesizer=synthesizer,
+            strict=execution.on_failure == "wait_all",
+            min_confidence=execution.min_confidence,
         ),
     )
     builder.add_edge(START, "decompose")
@@ -124,59 +156,39 @@ def create_plan_agent(
     builder.add_edge("synthesize", END)
     compiled = builder.compile(checkpointer=checkpointer, store=store, cache=cache, name=name)
     return PlanAgent(
-        registry=registry, execution=execution, approval=approval, limits=limits, library=library, **vars(compiled)
+        registry=registry,
+        decomposer=decomposer,
+        synthesizer=synthesizer,
+        execution=execution,
+        approval=approval,
+        limits=limits,
+        planning=planning,
+        rules=rules,
+        reviser=reviser,
+        library=library,
+        **vars(compiled),
     )
 
 
-async def generate_plan(
-    goal: str,
+def _rules(
+    revision: RevisionPolicy | None,
+    registry: SpecialistRegistry,
+    policy: PlanPolicy,
+    approval: ApprovalPolicy,
+    execution: ExecutionPolicy,
     *,
-    model: str | BaseChatModel | None = None,
-    specialists: Iterable[object] | SpecialistRegistry,
-    inputs: Mapping[str, JsonValue] | None = None,
-    max_steps: int = 200,
-    available: Sequence[str] | None = None,
-    requests_per_second: float | Mapping[str, float] | None = None,
-) -> Plan:
-    """Make a plan without running it.
-
-    Args:
-        goal: What is to be done, in words.
-        model: As for `create_plan_agent`.
-        specialists: Who there is to do the steps.
-        inputs: Values the plan may refer to by name.
-        max_steps: More steps are refused.
-        available: Names of the specialists that may be used; all where absent.
-        requests_per_second: As for `create_plan_agent`.
-
-    Raises:
-        InvalidGoal: The goal is empty, or nothing can be made of it.
-        PlannerError: The model gave no valid plan.
-        UnknownSpecialist: ``available`` names one that is not there.
-    """
-    if not goal.strip():
-        raise InvalidGoal(f"the goal is empty: {goal!r}", hint="say in words what is to be done")
-    registry = _registry(specialists)
-    cards = registry.cards if available is None else tuple(registry.get(one).card for one in available)
-    policy = PlanPolicy(max_steps=max_steps)
-    chat = resolve_model(model, requests_per_second=requests_per_second) if model is not None else None
-    plan = await _decomposer(chat).decompose(PlanRequest(goal=goal, cards=cards, policy=policy, inputs=inputs or {}))
-    return checked(plan, policy, cards)
-
-
-def _decomposer(model: BaseChatModel | None) -> Decomposer:
-    if model is not None:
-        return ModelDecomposer(model)
-    from goalgraph.planner.offline import OfflineDecomposer  # here, because its rules take a while to compile
-
-    return OfflineDecomposer()
-
-
-def _registry(specialists: Iterable[object] | SpecialistRegistry) -> SpecialistRegistry:
-    registry = specialists.copy() if isinstance(specialists, SpecialistRegistry) else SpecialistRegistry(specialists)
-    if not len(registry):
-        raise InvalidSpecialist("no specialists are given", hint="give at least one function or Runnable")
-    return registry
+    asks: bool,
+) -> Rules | None:
+    if revision is None:
+        return None
+    return Rules(
+        policy=revision,
+        cards=registry.cards,
+        plan_policy=policy,
+        asked=tuple(one for one in approval.steps if isinstance(one, str)),
+        min_confidence=execution.min_confidence,
+        at_limit=revision.at_limit or ("ask" if asks else "accept"),
+    )
 
 
 def _node_names(registry: SpecialistRegistry) -> dict[str, str]:

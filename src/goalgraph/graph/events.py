@@ -7,7 +7,34 @@ from typing_extensions import TypedDict
 from goalgraph.graph.board.transitions import RunStatus
 from goalgraph.planner.outcome import Status
 
-__all__ = ["Event", "PlanMade", "RequestMade", "RunFinished", "StepFinished", "StepProgress", "StepStarted"]
+__all__ = [
+    "Event",
+    "PlanMade",
+    "PlanRevised",
+    "RequestMade",
+    "RevisionStarted",
+    "RunFinished",
+    "StepDrafted",
+    "StepFinished",
+    "StepProgress",
+    "StepStarted",
+]
+
+
+class StepDrafted(TypedDict):
+    """The model has written a step of a plan that is not complete yet, nor checked."""
+
+    type: Literal["step_drafted"]
+    run: str
+    step: str
+    title: str
+    """What it is about, in a line."""
+    needs: list[str]
+    """Ids of the steps that it depends on."""
+    draft: int
+    """1 for the first; others repair what was wrong with the one before."""
+    early: bool
+    """Whether it is being done already."""
 
 
 class PlanMade(TypedDict):
@@ -19,6 +46,29 @@ class PlanMade(TypedDict):
     """Ids in plan order."""
     done: list[str]
     """Ids whose outcomes are already recorded."""
+
+
+class RevisionStarted(TypedDict):
+    """A step's outcome calls for another plan; what is at work goes on, and nothing new begins."""
+
+    type: Literal["revision_started"]
+    run: str
+    step: str
+    reason: str
+    """The condition that holds."""
+
+
+class PlanRevised(TypedDict):
+    """What the reviser proposed was looked at."""
+
+    type: Literal["plan_revised"]
+    run: str
+    step: str
+    """The one that called for it."""
+    chosen: Literal["revise", "refuse", "no_change", "no_progress"]
+    rationale: str
+    diff: str
+    """A line for each difference; empty where the plan stays as it is."""
 
 
 class StepStarted(TypedDict):
@@ -76,5 +126,15 @@ class RunFinished(TypedDict):
     status: RunStatus
 
 
-Event = PlanMade | StepStarted | StepProgress | RequestMade | StepFinished | RunFinished
+Event = (
+    StepDrafted
+    | PlanMade
+    | RevisionStarted
+    | PlanRevised
+    | StepStarted
+    | StepProgress
+    | RequestMade
+    | StepFinished
+    | RunFinished
+)
 """Any of them, told apart by ``type``."""

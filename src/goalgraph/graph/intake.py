@@ -12,7 +12,7 @@ from goalgraph.errors import InvalidGoal, InvalidPlan
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.library import PlanLibrary
 from goalgraph.planner.plan import Plan
-from goalgraph.planner.validation import PlanPolicy, missing_inputs, validate_plan
+from goalgraph.planner.validation import PlanPolicy, run_problems
 from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json
 
 __all__ = ["complete", "valid_plan"]
@@ -103,7 +103,7 @@ def valid_plan(
         document = read_document(source)
         plan = document.plan
     plan = expand_plans(plan, library) if library is not None else plan
-    problems = validate_plan(plan, policy, cards) or missing_inputs(plan, inputs)
+    problems = run_problems(plan, policy, cards, inputs)
     if problems and document is not None:
         raise InvalidPlan(document.located(problems), source=document.source)
     if problems:

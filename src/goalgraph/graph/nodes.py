@@ -1,85 +1,31 @@
-"""The nodes around the specialists': thin I/O around the pure decisions."""
+"""The nodes around the specialists', once there is a plan: thin I/O around the pure decisions."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
-from langgraph.types import Command, Overwrite, Send
+from langgraph.types import Command, Send
 
-from goalgraph.errors import InvalidPlan
 from goalgraph.graph import events
 from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.board.transitions import decide, degradations, run_status
+from goalgraph.graph.revision.rules import Rules, stand_of, unrevised
 from goalgraph.graph.run import run_of
 from goalgraph.graph.state import PlanState, StepSend
 from goalgraph.graph.steps.scope import scope_of
 from goalgraph.graph.steps.usage import count_usage
-from goalgraph.planner.compilation import compile_plan
-from goalgraph.planner.decomposer import Decomposer, PlanRequest
-from goalgraph.planner.expansion import expand_plans
+from goalgraph.planner.degrading import simplifications
 from goalgraph.planner.expressions import ExpressionError, resolve
-from goalgraph.planner.library import PlanLibrary
 from goalgraph.planner.outcome import Outcome, Usage, text_of
 from goalgraph.planner.plan import Plan
-from goalgraph.planner.reviewed import PlanInReview
-from goalgraph.planner.validation import PlanPolicy, checked, missing_inputs
-from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.specialists.results import as_json
 from goalgraph.synthesis import Concatenate, Synthesis, SynthesisRequest, Synthesizer
 
-__all__ = ["Decompose", "Dispatch", "Gather", "Synthesize", "leads_on"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decompose:
-    """Makes the plan, or takes the caller's; either way only a valid one passes."""
-
-    decomposer: Decomposer
-    registry: SpecialistRegistry
-    policy: PlanPolicy
-    library: PlanLibrary | None
-    is_reviewed: bool = False
-    """Whether the plan goes to a review next."""
-
-    async def __call__(self, state: PlanState, config: RunnableConfig) -> dict[str, Any]:
-        """Write the plan, and clear what an earlier goal of the thread has left."""
-        meter = count_usage()
-        plan, cards, goal = state.get("plan"), self.registry.cards, state.get("goal", "")
-        before = state.get("review")
-        rejected = before.rejected if before is not None and before.goal == goal and plan is None else ()
-        is_given = plan is not None
-        if plan is None:
-            request = PlanRequest(
-                goal=goal,
-                cards=cards,
-                policy=self.policy,
-                inputs=state.get("inputs") or {},
-                rejected=rejected,
-            )
-            plan = await self.decomposer.decompose(request)
-        if plan is not run_of(config).checked:
-            if self.library is not None:
-                plan = expand_plans(plan, self.library)
-            checked(plan, self.policy, cards)
-            if problems := missing_inputs(plan, state.get("inputs") or {}):
-                raise InvalidPlan(problems)
-        review = PlanInReview(goal=goal, plan=plan, is_given=is_given, rejected=rejected) if self.is_reviewed else None
-        return {
-            "plan": compile_plan(plan, cards),
-            "started_at": datetime.now(UTC).isoformat(),
-            "outcomes": Overwrite(value={}),
-            "usage": (state.get("usage") or Usage()) + meter.usage if rejected else meter.usage,
-            "answer": None,
-            "status": None,
-            "degraded": [],
-            **({} if rejected else {"decisions": Overwrite(value=[])}),
-            **({"review": review} if review is not None else {}),
-        }
+__all__ = ["Dispatch", "Gather", "Synthesize"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +45,7 @@ class Dispatch:
             state.get("goal", ""),
             state.get("inputs") or {},
             state.get("started_at"),
+            state.get("decisions") or (),
         )
         board = work.board
         runtime.stream_writer(
@@ -120,16 +67,16 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gather:
-    """Meets what all steps have come to; `leads_on` decides where the run goes from there."""
+    """Meets what all steps have come to, and decides where the run goes from there."""
 
-    async def __call__(self, state: PlanState) -> dict[str, Any]:
-        """Change nothing: the outcomes are there already."""
-        return {}
+    rules: Rules | None = None
+    """When the plan is changed, where it ever is."""
 
-
-async def leads_on(state: PlanState) -> Literal["dispatch", "synthesize"]:
-    """Decide where the run goes once its steps are over; async, because LangGraph calls sync functions in a thread."""
-    return decide(_plan(state), state.get("outcomes") or {})
+    async def __call__(self, state: PlanState) -> Command[Literal["dispatch", "revise", "synthesize"]]:
+        """Go on with what is not done yet, change the plan, or write the answer."""
+        if self.rules is not None and self.rules.due(stand_of(state)):
+            return Command(goto="revise")
+        return Command(goto=decide(_plan(state), state.get("outcomes") or {}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +86,8 @@ class Synthesize:
     synthesizer: Synthesizer
     strict: bool = False
     """Whether one failed step is enough for a failed run."""
+    min_confidence: float | None = None
+    """For steps that set none of their own."""
 
     async def __call__(self, state: PlanState, config: RunnableConfig, runtime: Runtime[Any]) -> dict[str, Any]:
         """Write answer, status, what is degraded, and what the whole run used."""
@@ -148,7 +97,14 @@ class Synthesize:
         written = await self._written(plan, outcomes, state)
         answer = str(as_json(written.answer))
         spent = [outcome.usage for outcome in unordered.values() if outcome.usage.calls]
-        reasons = (*degradations(plan, outcomes), *_unpriced(spent), *written.degraded)
+        decisions = state.get("decisions") or ()
+        reasons = (
+            *simplifications(decisions),
+            *degradations(plan, outcomes, min_confidence=self.min_confidence),
+            *unrevised(decisions),
+            *_unpriced(spent),
+            *written.degraded,
+        )
         status = run_status(plan, outcomes, reasons, strict=self.strict)
         runtime.stream_writer(events.RunFinished(type="run_finished", run=run_of(config).id, status=status))
         return {

@@ -4,9 +4,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
+from goalgraph.planner.expressions import ExpressionError, condition
 from goalgraph.planner.plan import Retry
+from goalgraph.planner.validation import PlanPolicy
 
-__all__ = ["ExecutionPolicy", "Limits", "NativeRetry"]
+__all__ = [
+    "LOW_CONFIDENCE",
+    "ON_FAILURE",
+    "ExecutionPolicy",
+    "Limits",
+    "NativeRetry",
+    "PlanningPolicy",
+    "RevisionPolicy",
+]
+
+ON_FAILURE = "step.status == 'failed' and step.error.code != 'rejected'"
+"""Holds for a step that failed, unless a human said no: that is final."""
+LOW_CONFIDENCE = "step.confidence < step.min_confidence"
+"""Holds for a step with less confidence than the plan, or the policy, asks for; not where it gave none."""
 
 
 @runtime_checkable
@@ -80,6 +95,12 @@ class ExecutionPolicy:
     idle_timeout: float | None = None
     """Seconds that an attempt may go on without a sign of life: progress that it tells, tokens, starts and ends of
     calls of models and tools, inside of it. Unlike ``step_timeout`` it lets work be long that is seen to move."""
+    eager: bool = False
+    """Whether steps that need no others may begin while the model still writes the rest of the plan: those of
+    specialists in front of which nobody is asked, and only where no plan is reviewed. What was done stays done where
+    the finished plan has that step just so; else it is cancelled, or its result dropped."""
+    min_confidence: float | None = None
+    """For steps that set none of their own: below it an outcome counts as weak, and the answer as degraded."""
     retry: Retry | NativeRetry | None = None
     """For steps that set no retry of their own: ours, or LangGraph's ``RetryPolicy``.
 
@@ -97,6 +118,8 @@ class ExecutionPolicy:
             raise ValueError(
                 f"ExecutionPolicy.on_failure must be 'continue', 'fail_fast' or 'wait_all', found {self.on_failure!r}"
             )
+        if self.min_confidence is not None and not 0 <= self.min_confidence <= 1:
+            raise ValueError(f"ExecutionPolicy.min_confidence must be from 0 to 1, found {self.min_confidence!r}")
         _check_retry(self.retry)
 
 
@@ -105,3 +128,79 @@ def _check_retry(found: object) -> None:
         raise ValueError(
             f"ExecutionPolicy.retry must be a goalgraph.Retry or langgraph.types.RetryPolicy, found {found!r}"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanningPolicy:
+    """What plans that are made must heed, and what is done where none can be made."""
+
+    constraints: tuple[str, ...] = ()
+    """In free words, such as ``"ask two sources for every figure"``."""
+    require_approval: tuple[str, ...] = ()
+    """Ids of steps, specialists or capabilities that may not run before a human has approved something; ``"*"``: any
+    plan needs an approval somewhere. Holds for every plan, given and changed ones too."""
+    available: tuple[str, ...] | None = None
+    """Names of the specialists that plans may use; None: all. Holds for every plan."""
+    least: Literal["full", "simple", "single"] = "full"
+    """What is good enough where no better plan can be made, and the answer says so: ``simple``: a few steps of
+    specialists; ``single``: if need be one specialist with the whole goal. ``full``: nothing else; the run fails."""
+
+    def __post_init__(self) -> None:
+        for name in ("constraints", "require_approval", "available"):
+            found: object = getattr(self, name)
+            if isinstance(found, str):
+                raise ValueError(f"PlanningPolicy.{name} is a list, found the text {found!r}; write [{found!r}]")
+            if found is not None:
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.least not in ("full", "simple", "single"):
+            raise ValueError(f"PlanningPolicy.least must be 'full', 'simple' or 'single', found {self.least!r}")
+
+    def of(self, limits: Limits) -> PlanPolicy:
+        """Return what plans must hold, with the bounds of the run."""
+        return PlanPolicy(
+            max_steps=limits.max_steps,
+            require_approval=frozenset(self.require_approval),
+            available=None if self.available is None else frozenset(self.available),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionPolicy:
+    """When a plan is changed while it runs, and how often."""
+
+    triggers: tuple[str, ...] = (ON_FAILURE, LOW_CONFIDENCE)
+    """Conditions on a step that is over, in the expression language; any of them calls for a revision.
+
+    ``step`` has ``id``, ``type``, ``status``, ``output``, ``specialist``, ``attempts``, ``seconds``, ``optional``,
+    ``degraded``, ``signals``, and, where there is one, ``confidence``, ``min_confidence`` and ``error`` (``code``,
+    ``message``, ``type``); ``input`` and ``steps`` are there as in plans. A condition that names what is not there does
+    not hold. Steps that never began, ends of groups and the single items of maps are not looked at."""
+    max_revisions: int = 3
+    """How often the reviser is asked in a run, whatever comes of it."""
+    max_cost_usd: float | None = None
+    """Once its calls have cost this much it is not asked again; calls whose price is not known do not count."""
+    max_seconds: float | None = None
+    """Once its calls have taken this long together it is not asked again."""
+    at_limit: Literal["ask", "accept", "abort"] | None = None
+    """What happens where a revision is due and none is left. ``ask``: a human is asked, who may give guidance for one
+    more, accept what there is, or abort. ``accept``: the run goes on without, and the answer says so. ``abort``: it is
+    halted. None: ``ask`` where there is a checkpointer to wait with, else ``accept``."""
+    assignee: str | None = None
+    """Who is asked."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.triggers, str):
+            raise ValueError(f"RevisionPolicy.triggers is a list, found the text {self.triggers!r}")
+        object.__setattr__(self, "triggers", tuple(self.triggers))
+        for trigger in self.triggers:
+            try:
+                condition(trigger)
+            except ExpressionError as error:
+                raise ValueError(f"RevisionPolicy.triggers: {error}") from error
+        if self.max_revisions < 0:
+            raise ValueError(f"RevisionPolicy.max_revisions must be at least 0, found {self.max_revisions!r}")
+        for name in ("max_cost_usd", "max_seconds"):
+            if (found := getattr(self, name)) is not None and not 0 < found < float("inf"):
+                raise ValueError(f"RevisionPolicy.{name} must be above 0, found {found!r}")
+        if self.at_limit not in ("ask", "accept", "abort", None):
+            raise ValueError(f"RevisionPolicy.at_limit must be 'ask', 'accept', 'abort' or None: {self.at_limit!r}")

@@ -1,7 +1,7 @@
 """One invocation of an agent: what its nodes share in the process and never store."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import get_ident
@@ -17,12 +17,17 @@ from goalgraph.graph.board.board import Board
 from goalgraph.graph.board.index import PlanIndex
 from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.board.slots import Slots
+from goalgraph.graph.board.suspending import RevisableBoard
 from goalgraph.graph.humans.approval import ApprovalPolicy, Gates
 from goalgraph.graph.humans.journal import Entry
+from goalgraph.graph.revision.calling import Calls
+from goalgraph.graph.revision.rules import Rules, Stand
+from goalgraph.graph.revision.triggers import Due
 from goalgraph.graph.steps.budget import Budget
-from goalgraph.graph.storage.recorded import recorded_outcomes
+from goalgraph.graph.storage.recorded import parked_steps, recorded_outcomes
 from goalgraph.graph.storage.stored import check_stored
 from goalgraph.planner.card import SpecialistCard
+from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import BudgetGuardrail, Plan, Step, TimeoutGuardrail
 from goalgraph.specialists.router import route
@@ -34,6 +39,18 @@ _KEY = "__goalgraph_run"  # keys that begin with two underscores are not stored 
 
 class _HasState(Protocol):
     async def aget_state(self, config: RunnableConfig) -> StateSnapshot: ...
+
+
+class EarlyOutcomes(Protocol):
+    """What was begun early, to be taken over."""
+
+    async def outcome(self, step_id: str, key: str) -> Outcome | None:
+        """Wait for what a step has come to, if it was begun and is still the same."""
+        ...
+
+    async def end(self) -> None:
+        """Leave nothing behind."""
+        ...
 
 
 Doing = Callable[[str], Awaitable[tuple[Outcome, ...]]]
@@ -55,6 +72,10 @@ class Work:
     budget: Budget | None
     gates: Gates | None
     """The steps that a policy asks about, where it asks about any."""
+    decisions: Sequence[Decision] = ()
+    """Taken in the run before."""
+    withheld: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
+    """Outcomes that call for another plan, and that the board does not know of."""
     doing: dict[str, Doing] = field(default_factory=dict[str, Doing])
     """Who does the steps of a map's items, by step."""
 
@@ -76,6 +97,12 @@ class Run:
     max_items: int = 1_000
     max_seconds: float | None = None
     approval: ApprovalPolicy | None = None
+    rules: Rules | None = None
+    """When the plan is changed, where it ever is."""
+    calls: Calls | None = None
+    """Of the reviser."""
+    early: "EarlyOutcomes | None" = None
+    """Steps that were begun before the plan was complete."""
     id: str = field(default_factory=lambda: f"run-{uuid4().hex[:12]}")
     work: Work | None = None
     driver: "asyncio.Task[object] | None" = None
@@ -84,7 +111,7 @@ class Run:
     control: RunControl | None = None
     """How whoever called is heard while the run goes on."""
     answers: tuple[Entry, ...] = ()
-    """All answers to what is asked, or was since the last checkpoint."""
+    """All answers to what is asked, or was since the last checkpoint, or before where they were carried over."""
     checked: Plan | None = None
     """The caller's plan, which was found valid before the run began."""
     lost: Exception | None = None
@@ -100,10 +127,14 @@ class Run:
         driven = self.driver is not None and self.driver.cancelling() > 0
         return self.is_over or self.lost is not None or driven
 
-    def end(self) -> None:
+    async def end(self) -> None:
         """Leave nothing behind in the event loop."""
         if self.work is not None:
             self.work.board.dismiss()
+        if self.calls is not None:
+            await self.calls.end()
+        if self.early is not None:
+            await self.early.end()
 
     def into(self, config: RunnableConfig) -> RunnableConfig:
         """Return the config with this run in it, for `run_of`."""
@@ -116,8 +147,23 @@ class Run:
         goal: str,
         inputs: Mapping[str, JsonValue],
         started_at: str | None,
+        decisions: Sequence[Decision] = (),
+        *,
+        withheld: Mapping[str, Outcome] | None = None,
+        parked: Collection[str] = (),
     ) -> Work:
-        """Set the board for all steps of a flat plan without an outcome."""
+        """Set the board for all steps of a flat plan without an outcome.
+
+        Args:
+            plan: The plan.
+            outcomes: Recorded so far.
+            goal: Of the run.
+            inputs: Of the run.
+            started_at: When the run began; ISO 8601.
+            decisions: Taken so far.
+            withheld: Outcomes among the recorded that call for another plan.
+            parked: Steps whose tasks have ended, in this superstep, without an outcome.
+        """
         index, clock = PlanIndex.of(plan), RunClock(outcomes.values(), started_at)
         chains = {
             step_id: route(step, self.cards)
@@ -126,14 +172,17 @@ class Run:
         }
         each = {card.name: card.max_concurrency for card in self.cards if card.max_concurrency is not None}
         total = 1 if plan.coordinator.strategy == "sequential" else self.max_concurrency
-        board = Board(
+        held = withheld or {}
+        kind = Board if self.rules is None else RevisableBoard
+        board = kind(
             index,
-            outcomes,
+            {step_id: outcome for step_id, outcome in outcomes.items() if step_id not in held} if held else outcomes,
             {step_id: chain[0] for step_id, chain in chains.items()},
             Slots(total, each, index.priority),
             stoppable=self.fail_fast or self.max_seconds is not None or bool(plan.coordinator.guardrails),
             now=clock,
             is_draining=self.is_draining,
+            absent={*held, *parked},
         )
         began = datetime.fromisoformat(started_at) if started_at else clock()
         budgets = [one.max_cost_usd for one in plan.coordinator.guardrails if isinstance(one, BudgetGuardrail)]
@@ -152,7 +201,12 @@ class Run:
             started_at=began,
             gates=Gates.of(self.approval, index.steps, self.cards) if self.approval and self.approval.steps else None,
             budget=Budget(min(budgets), spent, _from_any_thread(board.halt)) if budgets else None,
+            decisions=decisions,
+            withheld=dict(held),
         )
+        failed = (one for one in index.order if one in board.outcomes and board.outcomes[one].status == "failed")
+        if self.fail_fast and (first := next(failed, None)) is not None:
+            board.stop(f"cancelled because step {first!r} failed")
         return self.work
 
     async def resumed(self, config: RunnableConfig) -> Work:
@@ -172,12 +226,22 @@ class Run:
         snapshot = await self.agent.aget_state({"configurable": {**configurable, "checkpoint_ns": namespace}})
         check_stored(snapshot, None)
         values = cast("dict[str, object]", snapshot.values)
+        plan, outcomes = cast("Plan", values["plan"]), recorded_outcomes(snapshot)
+        goal, inputs = cast("str", values.get("goal") or ""), cast("dict[str, JsonValue]", values.get("inputs") or {})
+        decisions = cast("Sequence[Decision]", values.get("decisions") or ())
+        due: tuple[Due, ...] = ()
+        if self.rules is not None:
+            stand = Stand(goal=goal, inputs=inputs, plan=plan, outcomes=outcomes, decisions=decisions)
+            due = self.rules.pressing(stand)
         return self.begin(
-            cast("Plan", values["plan"]),
-            recorded_outcomes(snapshot),
-            cast("str", values.get("goal") or ""),
-            cast("dict[str, JsonValue]", values.get("inputs") or {}),
+            plan,
+            outcomes,
+            goal,
+            inputs,
             cast("str | None", values.get("started_at")),
+            decisions,
+            withheld={one.trigger.step: outcomes[one.trigger.step] for one in due},
+            parked=parked_steps(snapshot),
         )
 
 

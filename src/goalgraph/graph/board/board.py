@@ -6,7 +6,7 @@ between awaits, so there are no locks; the work of a whole run is linear in step
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Literal
@@ -44,6 +44,7 @@ class Board:
         stoppable: bool = False,
         now: Callable[[], datetime] | None = None,
         is_draining: Callable[[], bool] = lambda: False,
+        absent: Collection[str] = (),
     ) -> None:
         """Set up with all that is already known.
 
@@ -55,12 +56,11 @@ class Board:
             stoppable: Whether `stop` may be called; it needs to know the tasks.
             now: Tells the time.
             is_draining: Whether nothing new is to begin.
+            absent: Ids of steps whose tasks are over, and whose outcomes are not to be known here.
         """
         self.index = index
         self.now = now or RunClock(outcomes.values())
-        self.outcomes: dict[str, Outcome] = {
-            step_id: outcomes[step_id] for step_id in index.order if step_id in outcomes
-        }
+        self.outcomes: dict[str, Outcome] = {one: outcomes[one] for one in index.order if one in outcomes}
         self.kept = {step_id: outcome for step_id, outcome in outcomes.items() if step_id not in self.outcomes}
         """Outcomes that are recorded for items of maps, which are multiplied again."""
         self._specialists = dict(specialists)
@@ -70,11 +70,11 @@ class Board:
         self._missing = {
             step_id: sum(1 for need in index.awaited(step_id) if need not in self.outcomes) for step_id in index.order
         }
-        self._decided = set(self.outcomes)
+        self._decided = {*self.outcomes, *absent}
         self._verdicts: dict[str, Verdict] = {}
         self._waiters: dict[str, asyncio.Future[Verdict]] = {}
         self._tasks: dict[str, asyncio.Task[object]] = {}
-        self._open = {step_id for step_id in index.order if step_id not in self.outcomes}
+        self._open = {step_id for step_id in index.order if step_id not in self._decided}
         self._reasons: dict[str, str] = {}
         self._stopped = False
         self._is_draining = is_draining
@@ -89,8 +89,7 @@ class Board:
         for known in tuple(self.outcomes.values()):
             self._watch.take_in(known)
         for step_id in index.order:
-            if step_id not in self.outcomes:
-                self._consider(step_id, None)
+            self._consider(step_id, None)
         for outcome in list(self.outcomes.values()):
             self._watch.fail(outcome, index.optional)
         self._record_all()
@@ -298,7 +297,7 @@ class Board:
             step_id: The step.
             latest: What just became known of one of those it waits for; None at the start.
         """
-        if step_id in self._decided:
+        if step_id in self._decided or (latest is None and self._missing[step_id] and not self.outcomes):
             return
         step, guards, members = self.index.steps[step_id], self.index.guards.get(step_id, ()), self.index.members
         if self._missing[step_id] and latest is not None and not any(latest.step == guard for guard, _ in guards):
@@ -389,11 +388,12 @@ class Board:
 
         Where all there is sleeps, it sleeps on. Where a human is waited for, the run has to end for the answer.
         """
-        if self._activity.idle and self._activity.queued and not self._activity.asleep:
+        idle = self._activity.idle
+        if idle and self._activity.queued and not self._activity.asleep:
             for free in self._admission.anew():
                 self._start(free)
             self._pump()
-        if self._activity.idle and (self._activity.held or not self._activity.asleep):
+        if idle and self._activity.idle and (self._activity.held or not self._activity.asleep):
             self.dismiss()
             for step_id in list(self._waiters):
                 self._tell(step_id, "park")

@@ -43,7 +43,6 @@ def readiness(
         return "wait"
     known = [outcomes[need] for need in needs if need in outcomes]
     missing = len(needs) - len(known)
-    passed = sum(1 for outcome in known if outcome.status == "succeeded" or _excused(outcome, optional))
     if join == "any_success":
         succeeded = any(outcome.status == "succeeded" for outcome in known)
         if succeeded or not needs:
@@ -52,7 +51,7 @@ def readiness(
     if join == "all_done":
         return "wait" if missing else "run"
     if join == "all_success":
-        if passed < len(known):
+        if not all(outcome.status == "succeeded" or _excused(outcome, optional) for outcome in known):
             # A skipped dependency may yet be outweighed by a failed one, which is the stronger reason.
             return _stopped(known, optional) if not missing or _blocks(known, optional) else "wait"
         return "wait" if missing else "run"
@@ -84,8 +83,16 @@ def run_status(
     return "degraded" if degraded else "complete"
 
 
-def degradations(plan: Plan, outcomes: Mapping[str, Outcome]) -> tuple[str, ...]:
-    """Say, in plan order, what is missing from or weak in the work; empty where nothing is."""
+def degradations(
+    plan: Plan, outcomes: Mapping[str, Outcome], *, min_confidence: float | None = None
+) -> tuple[str, ...]:
+    """Say, in plan order, what is missing from or weak in the work; empty where nothing is.
+
+    Args:
+        plan: Flat.
+        outcomes: By step.
+        min_confidence: For steps that set none of their own.
+    """
     reasons: list[str] = []
     for step in plan.steps:
         outcome = outcomes.get(step.id)
@@ -96,6 +103,7 @@ def degradations(plan: Plan, outcomes: Mapping[str, Outcome]) -> tuple[str, ...]
             reasons.append(f"step {step.id!r} {outcome.status}{because}")
         else:
             least = step.min_confidence if step.type == "agent" else None
+            least = least if least is not None else min_confidence
             if (
                 least is not None
                 and outcome.status == "succeeded"

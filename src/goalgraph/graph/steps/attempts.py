@@ -18,7 +18,11 @@ from goalgraph.specialists.function import FunctionSpecialist
 from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json, as_result, kept
 from goalgraph.specialists.specialist import Specialist, StepContext, StepResult, StepTask
 
-__all__ = ["Exiting", "Terms", "attempted"]
+__all__ = ["Exiting", "Report", "Surroundings", "Terms", "attempted"]
+
+Report = Callable[[Mapping[str, JsonValue]], None]
+Surroundings = Callable[..., StepContext]
+"""Makes the context of an attempt of its number, whether failed attempts are made again, and its report."""
 
 _MAX_SHOWN = 200
 
@@ -48,17 +52,19 @@ class Terms:
     """When an attempt is made again; never, where absent."""
     is_ending: Callable[[], bool] = lambda: False
     """Whether the step, or the run, has been cancelled."""
+    report: Report
+    """Tells whoever watches how far the step is."""
 
 
 async def attempted(
-    specialist: Specialist, task: StepTask, context: StepContext, terms: Terms, before: int
+    specialist: Specialist, task: StepTask, surroundings: Surroundings, terms: Terms, before: int
 ) -> tuple[tuple[StepResult, JsonValue] | BaseException, int]:
     """Try until it works, there is no point in trying again, or the attempts are used up.
 
     Args:
         specialist: Who tries.
         task: The work.
-        context: What surrounds it.
+        surroundings: What surrounds it.
         terms: How.
         before: How many attempts others have made.
 
@@ -75,7 +81,7 @@ async def attempted(
     tried = 0
     while True:
         tried += 1
-        found = await _attempt(specialist, task, context, terms, before + tried)
+        found = await _attempt(specialist, task, surroundings, terms, before + tried)
         if not isinstance(found, BaseException):
             _unmark(here, cancelling)
             return found, tried
@@ -91,18 +97,18 @@ async def attempted(
         if not again:
             return found, tried
         seconds = rule.pause(tried, retry_after(found, datetime.now(UTC)), random.random())
-        _tell(context, f"attempt {tried} of {rule.max_attempts} failed, the next one in {seconds:.3g} s", found)
+        _tell(terms.report, f"attempt {tried} of {rule.max_attempts} failed, the next one in {seconds:.3g} s", found)
         await asyncio.sleep(seconds)
 
 
 async def _attempt(
-    specialist: Specialist, task: StepTask, context: StepContext, terms: Terms, number: int
+    specialist: Specialist, task: StepTask, surroundings: Surroundings, terms: Terms, number: int
 ) -> tuple[StepResult, JsonValue] | BaseException:
-    voice = _Voice(context.report)
-    own = context.of_attempt(number, voice, retried=terms.rule is not None)
+    voice = _Voice(terms.report)
+    context = surroundings(attempt=number, retried=terms.rule is not None, report=voice)
     try:
         apart = not isinstance(specialist, FunctionSpecialist)  # runnables gather tasks, and what these raise
-        returned = await within(partial(specialist.run, task, own), terms.timeout, terms.idle_timeout, apart=apart)
+        returned = await within(partial(specialist.run, task, context), terms.timeout, terms.idle_timeout, apart=apart)
     finally:
         voice.open = False
     if isinstance(returned, Raised):
@@ -145,7 +151,7 @@ class _Voice:
     A thread that was left behind may go on telling.
     """
 
-    def __init__(self, report: Callable[[Mapping[str, JsonValue]], None]) -> None:
+    def __init__(self, report: Report) -> None:
         self._report = report
         self.open = True
 
@@ -166,6 +172,7 @@ def _asked(group: "BaseExceptionGroup[BaseException]") -> GraphBubbleUp | None:
     return found[0]
 
 
-def _tell(context: StepContext, said: str, error: BaseException) -> None:
+def _tell(report: Report, said: str, error: BaseException) -> None:
     text = named(error)
-    context.progress(str(as_json(f"{said}: {text if len(text) <= _MAX_SHOWN else f'{text[: _MAX_SHOWN - 3]}...'}")))
+    message = as_json(f"{said}: {text if len(text) <= _MAX_SHOWN else f'{text[: _MAX_SHOWN - 3]}...'}")
+    report({"message": message, "fraction": None})

@@ -1,9 +1,10 @@
 """What a run's model calls cost, against the limit that its plan sets."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
 
 from goalgraph.planner.outcome import Usage
+from goalgraph.planner.prices import Price, price_of
 
 __all__ = ["Budget"]
 
@@ -11,20 +12,27 @@ __all__ = ["Budget"]
 class Budget:
     """Adds up the cost of model calls, and says once when the limit is reached.
 
-    Prices are those of the genai-prices package, which holds a table and asks nobody. A call whose model it does not
-    know is counted, not priced. May be told of calls in any thread: models report what they used in threads of their
-    own.
+    Prices are the caller's, else those of `price_of`. A call whose model nobody knows is counted, not priced. May be
+    told of calls in any thread: models report what they used in threads of their own.
     """
 
-    def __init__(self, limit: float, spent: Iterable[Usage], reached: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        limit: float,
+        spent: Iterable[Usage],
+        reached: Callable[[str], None],
+        prices: Mapping[str, Price] | None = None,
+    ) -> None:
         """Begin with what was spent before.
 
         Args:
             limit: In USD.
             spent: Of recorded outcomes.
             reached: Called once, with what to say, as soon as the limit is reached; in the thread of the call.
+            prices: The caller's own, by name of model; they win.
         """
         self._limit = limit
+        self._prices = prices
         self._spent = sum(usage.cost_usd for usage in spent)
         self._reached: Callable[[str], None] | None = reached
         self._lock = Lock()
@@ -32,15 +40,9 @@ class Budget:
 
     def charge(self, model: str, input_tokens: int, output_tokens: int) -> float | None:
         """Take in a call; return its price in USD, None where it is not known."""
-        from genai_prices import Usage as Tokens  # here, because its table takes a while to load
-        from genai_prices import calc_price
-
-        try:
-            found = calc_price(Tokens(input_tokens=input_tokens, output_tokens=output_tokens), model)
-        except LookupError:
-            return None
-        price = float(found.total_price)
-        self._take(price)
+        price = price_of(model, input_tokens, output_tokens, self._prices)
+        if price is not None:
+            self._take(price)
         return price
 
     def add(self, usage: Usage) -> None:

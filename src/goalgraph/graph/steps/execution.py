@@ -11,14 +11,14 @@ from langgraph.types import RetryPolicy
 from pydantic import JsonValue
 
 from goalgraph.graph.policies import NativeRetry
-from goalgraph.graph.steps.attempts import Terms, attempted
+from goalgraph.graph.steps.attempts import Report, Surroundings, Terms, attempted
 from goalgraph.graph.steps.failures import described
 from goalgraph.graph.steps.pulse import Overdue
 from goalgraph.graph.steps.retrying import rule_of
 from goalgraph.planner.outcome import Outcome, StepError
 from goalgraph.planner.plan import Retry
 from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json
-from goalgraph.specialists.specialist import Specialist, StepContext, StepTask
+from goalgraph.specialists.specialist import Specialist, StepTask
 
 __all__ = ["idempotency_key", "perform"]
 
@@ -28,9 +28,10 @@ _USUAL = RetryPolicy().retry_on
 
 async def perform(
     task: StepTask,
-    context: StepContext,
+    surroundings: Surroundings,
     chain: Sequence[Specialist],
     *,
+    report: Report,
     started_at: str,
     timeout: float | None,
     retry: Retry | NativeRetry | None,
@@ -42,8 +43,9 @@ async def perform(
 
     Args:
         task: The work.
-        context: What surrounds it.
+        surroundings: What surrounds it.
         chain: Who tries it, in this order; at least one.
+        report: Tells whoever watches how far it is.
         started_at: When the step's turn came.
         timeout: Seconds for one attempt.
         retry: How often each of the chain tries; once where absent.
@@ -58,7 +60,13 @@ async def perform(
         Exiting: A specialist raised ``SystemExit`` or ``KeyboardInterrupt``.
     """
     began = perf_counter()
-    terms = Terms(timeout=timeout, idle_timeout=idle_timeout, rule=rule_of(retry, _USUAL), is_ending=is_ending)
+    terms = Terms(
+        timeout=timeout,
+        idle_timeout=idle_timeout,
+        rule=rule_of(retry, _USUAL),
+        is_ending=is_ending,
+        report=report,
+    )
     attempts = 0
     failures: list[str] = []
     for place, specialist in enumerate(chain):
@@ -66,7 +74,7 @@ async def perform(
             await handed_over(specialist)
         schema = specialist.card.output_schema
         own = task if schema is None else replace(task, output_schema=schema)
-        found, tried = await attempted(specialist, own, context, terms, attempts)
+        found, tried = await attempted(specialist, own, surroundings, terms, attempts)
         attempts += tried
         if isinstance(found, BaseException):
             error = _error(found)

@@ -1,7 +1,5 @@
 """Where a run is: inside of which step of another run, so that the same step of two runs can be told apart."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -21,14 +19,9 @@ class Around:
 _around: ContextVar[Around | None] = ContextVar("goalgraph_around", default=None)
 
 
-@contextmanager
-def doing(step: Around) -> Generator[None]:
-    """Say what is being done, to all that runs inside of it, in threads too."""
-    token = _around.set(step)
-    try:
-        yield
-    finally:
-        _around.reset(token)
+def doing(step: Around) -> None:
+    """Say what the current task does from now on, to all that runs inside of it, in threads too."""
+    _around.set(step)
 
 
 def origin(thread: str, namespace: str) -> str:

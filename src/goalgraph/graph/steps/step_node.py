@@ -5,20 +5,24 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, assert_never, cast
 
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.config import get_config
 from langgraph.errors import GraphBubbleUp, GraphInterrupt
-from langgraph.runtime import Runtime
+from langgraph.runtime import Runtime, get_runtime
 from langgraph.types import Command
 from pydantic import JsonValue
 
 from goalgraph.graph import events
+from goalgraph.graph.board.board import Board
+from goalgraph.graph.board.suspending import RevisableBoard
 from goalgraph.graph.humans.asking import approved, asked, filled_in
 from goalgraph.graph.humans.gating import gated
 from goalgraph.graph.policies import ExecutionPolicy
+from goalgraph.graph.revision.withholding import withheld
 from goalgraph.graph.run import Run, Work, run_of
 from goalgraph.graph.state import StepSend
 from goalgraph.graph.steps.attempts import Exiting
+from goalgraph.graph.steps.closing import closed
 from goalgraph.graph.steps.execution import idempotency_key, perform
 from goalgraph.graph.steps.gathering import gathered
 from goalgraph.graph.steps.mapping import mapped
@@ -29,7 +33,7 @@ from goalgraph.graph.steps.waiting import waited
 from goalgraph.planner.expressions import ExpressionError, is_template
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import AgentStep
-from goalgraph.planner.wording import task_of
+from goalgraph.planner.wording import instructed, task_of
 from goalgraph.specialists.artifacts import ArtifactStore
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json
@@ -41,11 +45,11 @@ StepEnd = dict[str, Any] | Command[Literal["gather"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepNode:
+class StepNode(Runnable[StepSend, StepEnd]):
     """Serves as every step's node.
 
-    Nodes are callable objects because LangGraph takes plain functions apart to look for subgraphs, for half the time of
-    building an agent.
+    It is a Runnable because LangGraph calls those as they are; functions and callable objects it takes apart to see
+    their annotations, for each node of an agent that is built, and wraps, for each step that is done.
     """
 
     registry: SpecialistRegistry
@@ -53,28 +57,37 @@ class StepNode:
     artifacts: ArtifactStore | None = None
     """Where outputs too large for a checkpoint are kept."""
 
-    async def __call__(self, state: StepSend, config: RunnableConfig, runtime: Runtime[Any]) -> StepEnd:
+    def invoke(self, input: StepSend, config: RunnableConfig | None = None, **kwargs: Any) -> StepEnd:
+        """Refuse: steps wait for each other in one event loop."""
+        raise TypeError("steps are done in an event loop: use ainvoke")
+
+    async def ainvoke(self, input: StepSend, config: RunnableConfig | None = None, **kwargs: Any) -> StepEnd:
         """Wait for the step's turn, do it, and end with its outcome.
 
         The update is written once: the last step of a superstep leads on to `gather` itself, where a static edge from
         every task would be a second write, which LangGraph's handling of pending writes, quadratic in their number,
         makes dear.
         """
-        run = run_of(config)
+        place, runtime = config or get_config(), get_runtime()
+        run = run_of(place)
         run.control = runtime.control
-        work = run.work or await run.resumed(config)
-        found = await self._done(state["step"], work, run, runtime)
-        update: dict[str, Any] = {"outcomes": {outcome.step: outcome for outcome in found}}
-        if not work.board.close(state["step"]):
-            return update
-        # What was answered to specialists and to runs inside; to this plan's own steps, it is in the outcomes.
-        known = {decision.request for outcome in work.board.outcomes.values() for decision in outcome.decisions}
-        if answers := [entry for entry in run.answers if entry.request not in known]:
-            update["decisions"] = [one.decision() for one in sorted(answers, key=lambda entry: entry.envelope.at)]
-        return Command(update=update, goto="gather")
+        work = run.work or await run.resumed(place)
+        step_id = input["step"]
+        found = await self._done(step_id, work, run, place, runtime)
+        outcomes: dict[str, Outcome | None] = {outcome.step: outcome for outcome in found}
+        if step_id not in outcomes:
+            outcomes[step_id] = None  # it has parked
+        if not work.board.close(step_id):
+            return {"outcomes": outcomes}
+        return Command(update={"outcomes": outcomes, **closed(run, work)}, goto="gather")
 
-    async def _done(self, step_id: str, work: Work, run: Run, runtime: Runtime[Any]) -> tuple[Outcome, ...]:
+    async def _done(
+        self, step_id: str, work: Work, run: Run, config: RunnableConfig, runtime: Runtime[Any]
+    ) -> tuple[Outcome, ...]:
         """Take a step to its end; the outcome is the first, those of a map's items follow.
+
+        A step that parks because the plan is about to be changed has none; of a map there is then what its items have
+        come to.
 
         Raises:
             GraphInterrupt: It, or something it needs, waits for a human.
@@ -82,21 +95,22 @@ class StepNode:
         board = work.board
         verdict = await board.enter(step_id)
         if verdict == "park":
-            raise GraphInterrupt(())
+            return _parked(step_id, board, GraphInterrupt(()))
         if isinstance(verdict, Outcome):
             return (_told(verdict, run, runtime),)
         try:
-            found = await self._turn(step_id, work, run, runtime)
+            found = await self._turn(step_id, work, run, config, runtime)
         except BaseException as error:
             if isinstance(error, GraphInterrupt) and any(error.args):
                 held = await board.hold(step_id)
-                if isinstance(held, Outcome):
-                    found = (held,)
-                else:
+                if not isinstance(held, Outcome):
                     board.leave(step_id, None)
-                    raise
+                    return _parked(step_id, board, error)
+                found = (held,)
             elif isinstance(error, GraphBubbleUp):
                 board.leave(step_id, None)
+                if isinstance(error, GraphInterrupt):
+                    return _parked(step_id, board, error)
                 raise
             elif isinstance(error, Exiting):
                 run.is_over = True
@@ -106,13 +120,16 @@ class StepNode:
             else:
                 found = (board.cancelled(step_id),)
         outcome = found[0]
-        board.leave(step_id, outcome)
-        if outcome.status == "failed" and self.execution.on_failure == "fail_fast":
-            board.stop(f"cancelled because step {step_id!r} failed")
+        if run.rules is None or not withheld(outcome, board.index.steps[step_id], work, run, runtime):
+            board.leave(step_id, outcome)
+            if outcome.status == "failed" and self.execution.on_failure == "fail_fast":
+                board.stop(f"cancelled because step {step_id!r} failed")
         _told(outcome, run, runtime)
         return found
 
-    async def _turn(self, step_id: str, work: Work, run: Run, runtime: Runtime[Any]) -> tuple[Outcome, ...]:
+    async def _turn(
+        self, step_id: str, work: Work, run: Run, config: RunnableConfig, runtime: Runtime[Any]
+    ) -> tuple[Outcome, ...]:
         """Do a step whose turn has come."""
         if run.lost is not None:
             raise run.lost
@@ -121,7 +138,7 @@ class StepNode:
             step=step,
             run=run,
             work=work,
-            config=get_config(),
+            config=config,
             runtime=runtime,
             started_at=work.board.now().isoformat(),
         )
@@ -133,7 +150,7 @@ class StepNode:
             if step.when is not None and not turn.holds(step.when):
                 return (turn.ended("skipped"),)
             if step.type == "map":
-                return await mapped(turn, step, partial(self._done, work=work, run=run, runtime=runtime))
+                return await mapped(turn, step, partial(self._done, work=work, run=run, config=config, runtime=runtime))
             if step.type in ("condition", "transform", "wait") and isinstance(no := gated(turn, (), "", {}), Outcome):
                 return (no,)
             return (await self._outcome(turn),)
@@ -182,31 +199,46 @@ class StepNode:
         namespace = str(place.get("checkpoint_ns") or "")
         whose = origin(str(place.get("thread_id") or turn.run.id), namespace)
         key = idempotency_key(whose, step.id, instruction, arguments)
-        with doing(Around(namespace=namespace, key=key)):
-            outcome = await perform(
-                StepTask(step=step.id, instruction=instruction, input=arguments),
-                StepContext(
-                    goal=work.goal,
-                    dependencies={
-                        need: board.outcomes[need] for need in board.index.needs[step.id] if need in board.outcomes
-                    },
-                    idempotency_key=key,
-                    report=partial(_tell_progress, turn),
-                    asking=partial(asked, turn),
-                    artifacts=self.artifacts,
-                ),
-                chain,
-                started_at=turn.started_at,
-                timeout=step.timeout if step.timeout is not None else self.execution.step_timeout,
-                retry=step.retry if step.retry is not None else self.execution.retry,
-                idle_timeout=self.execution.idle_timeout,
-                is_ending=lambda: board.is_stopped(step.id) or turn.run.is_ending(),
-                handed_over=partial(_hand_over, board.move, step.id),
-            )
+        doing(Around(namespace=namespace, key=key))
+        if turn.run.early is not None and (done := await turn.run.early.outcome(step.id, key)) is not None:
+            return done
+        outcome = await perform(
+            StepTask(step=step.id, instruction=instruction, input=arguments),
+            partial(
+                StepContext,
+                goal=work.goal,
+                dependencies={
+                    need: board.outcomes[need] for need in board.index.needs[step.id] if need in board.outcomes
+                },
+                idempotency_key=key,
+                asking=partial(asked, turn),
+                artifacts=self.artifacts,
+            ),
+            chain,
+            report=partial(_tell_progress, turn),
+            started_at=turn.started_at,
+            timeout=step.timeout if step.timeout is not None else self.execution.step_timeout,
+            retry=step.retry if step.retry is not None else self.execution.retry,
+            idle_timeout=self.execution.idle_timeout,
+            is_ending=lambda: board.is_stopped(step.id) or turn.run.is_ending(),
+            handed_over=partial(_hand_over, board.move, step.id),
+        )
         changes: dict[str, object] = {"usage": meter.usage} if meter.calls else {}
         if turn.decisions:
             changes |= {"decisions": tuple(turn.decisions), "degraded": (*unasked, *outcome.degraded)}
         return outcome.model_copy(update=changes) if changes else outcome
+
+
+def _parked(step_id: str, board: Board, asked: GraphInterrupt) -> tuple[Outcome, ...]:
+    """End a step without an outcome, for the plan to be changed; a map leaves behind what its items have come to.
+
+    Raises:
+        GraphInterrupt: The plan is not about to be changed: it is a human who is waited for.
+    """
+    if not (isinstance(board, RevisableBoard) and board.parks(step_id)):
+        raise asked
+    items = board.index.items.get(step_id, ())
+    return tuple(board.outcomes[one] for one in items if one in board.outcomes)
 
 
 def _told(outcome: Outcome, run: Run, runtime: Runtime[Any]) -> Outcome:
@@ -242,10 +274,7 @@ async def _hand_over(move: Callable[[str, str], Awaitable[None]], step_id: str, 
 
 
 def _instruction(turn: Turn, step: AgentStep) -> str:
-    task = turn.text(step.task) if step.task is not None else task_of(step)
-    if not step.constraints:
-        return task
-    return task + "\n\nConstraints:\n" + "\n".join(f"- {constraint}" for constraint in step.constraints)
+    return instructed(turn.text(step.task) if step.task is not None else task_of(step), step.constraints)
 
 
 def _tell_progress(turn: Turn, said: Mapping[str, JsonValue]) -> None:

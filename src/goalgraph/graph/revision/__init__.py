@@ -1,0 +1,1 @@
+"""Changing a plan that does not work out while it runs."""

@@ -1,0 +1,134 @@
+"""What holds for all revisions of an agent's runs: when one is due, what it may change, what the reviser is told."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from pydantic import JsonValue
+
+from goalgraph.errors import InvalidPlan, PlanProblem
+from goalgraph.graph.policies import RevisionPolicy
+from goalgraph.graph.revision.triggers import Due, due, spent
+from goalgraph.graph.state import PlanState
+from goalgraph.planner.card import SpecialistCard
+from goalgraph.planner.decision import Decision
+from goalgraph.planner.outcome import Outcome
+from goalgraph.planner.patch import PlanPatch
+from goalgraph.planner.plan import Plan
+from goalgraph.planner.reviser import RevisionRequest
+from goalgraph.planner.revision import revised
+from goalgraph.planner.validation import PlanPolicy
+
+__all__ = ["Rules", "Stand", "stand_of", "unrevised"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stand:
+    """Where a run stands."""
+
+    goal: str
+    inputs: Mapping[str, JsonValue]
+    plan: Plan
+    """Flat."""
+    outcomes: Mapping[str, Outcome]
+    decisions: Sequence[Decision]
+    at_work: Collection[str] = ()
+    """Ids of steps that are being done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """An agent's revisions."""
+
+    policy: RevisionPolicy
+    cards: tuple[SpecialistCard, ...]
+    plan_policy: PlanPolicy
+    asked: tuple[str, ...]
+    """Steps, specialists and capabilities that the approval policy names."""
+    min_confidence: float | None
+    at_limit: Literal["ask", "accept", "abort"]
+
+    def due(self, stand: Stand) -> tuple[Due, ...]:
+        """Find what calls for a revision that there was none for yet, in plan order."""
+        return due(
+            stand.plan,
+            stand.outcomes,
+            stand.decisions,
+            self.policy,
+            inputs=stand.inputs,
+            min_confidence=self.min_confidence,
+        )
+
+    def pressing(self, stand: Stand) -> tuple[Due, ...]:
+        """Find what holds up the steps that wait: not what is only to be put on record, since no revision is left."""
+        if self.at_limit == "accept" and spent(stand.decisions).exhausted(self.policy):
+            return ()
+        return self.due(stand)
+
+    def changed(self, stand: Stand, patch: PlanPatch) -> Plan:
+        """Return the plan with a change made.
+
+        Raises:
+            InvalidPlan: The change may not be made; all problems at once.
+        """
+        return revised(
+            stand.plan,
+            patch,
+            outcomes=stand.outcomes,
+            at_work=stand.at_work,
+            policy=self.plan_policy,
+            cards=self.cards,
+            inputs=stand.inputs,
+            asked=self.asked,
+        )
+
+    def request(self, stand: Stand, one: Due) -> RevisionRequest:
+        """Return what the reviser is told."""
+        history = tuple(decision for decision in stand.decisions if decision.kind in ("revision", "escalation"))
+        return RevisionRequest(
+            goal=stand.goal,
+            plan=stand.plan,
+            outcomes=stand.outcomes,
+            trigger=one.trigger,
+            cards=self.cards,
+            check=partial(self._problems, stand),
+            policy=self.plan_policy,
+            inputs=stand.inputs,
+            at_work=frozenset(stand.at_work),
+            history=history,
+            guidance=_guidance(history),
+        )
+
+    def _problems(self, stand: Stand, patch: PlanPatch) -> tuple[PlanProblem, ...]:
+        try:
+            self.changed(stand, patch)
+        except InvalidPlan as error:
+            return tuple(error.problems)
+        return ()
+
+
+def stand_of(state: PlanState) -> Stand:
+    """Return where a run stands by its state."""
+    plan = state.get("plan")
+    if plan is None:
+        raise AssertionError("no plan in the state after decompose")
+    return Stand(
+        goal=state.get("goal", ""),
+        inputs=state.get("inputs") or {},
+        plan=plan,
+        outcomes=state.get("outcomes") or {},
+        decisions=state.get("decisions") or (),
+    )
+
+
+def unrevised(decisions: Iterable[Decision]) -> tuple[str, ...]:
+    """Say which steps stayed as they were because no revision was left."""
+    found = [one for one in decisions if one.kind == "escalation" and one.chosen == "accept"]
+    return tuple(f"step {one.subject!r} was not revised: {one.rationale}" for one in found)
+
+
+def _guidance(history: Sequence[Decision]) -> str:
+    """What a human said last, where the reviser has not been told yet."""
+    last = next((one for one in reversed(history) if one.kind == "escalation" or one.digest), None)
+    return last.rationale if last is not None and last.chosen == "guide" else ""

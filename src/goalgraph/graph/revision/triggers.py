@@ -1,0 +1,156 @@
+"""Which outcomes call for another plan, and how much of what revisions may cost is used; pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from pydantic import JsonValue
+
+from goalgraph.graph.board.run_clock import RunClock
+from goalgraph.graph.humans.digests import digest_of
+from goalgraph.graph.policies import RevisionPolicy
+from goalgraph.graph.steps.scope import scope_of
+from goalgraph.planner.decision import Decision
+from goalgraph.planner.expressions import ExpressionError, condition, evaluate
+from goalgraph.planner.outcome import Outcome
+from goalgraph.planner.plan import Plan, Step
+from goalgraph.planner.reviser import Trigger
+
+__all__ = ["Due", "Spent", "due", "fired", "outcome_digest", "spent"]
+
+_BEGAN = ("succeeded", "failed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A revision that is called for."""
+
+    trigger: Trigger
+    digest: str
+    """Of the outcome that calls for it: it does so once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What the revisions of a run have come to."""
+
+    count: int = 0
+    cost_usd: float = 0.0
+    seconds: float = 0.0
+    guided: int = 0
+    """How many more a human has asked for."""
+
+    def exhausted(self, policy: RevisionPolicy) -> str:
+        """Say which bound is reached; empty where none is. What a human has asked for is always done."""
+        if self.guided > 0:
+            return ""
+        if self.count >= policy.max_revisions:
+            return f"{self.count} of {policy.max_revisions} revisions are made"
+        if policy.max_cost_usd is not None and self.cost_usd >= policy.max_cost_usd:
+            return f"revisions have cost {self.cost_usd:.4g} of {policy.max_cost_usd:g} USD"
+        if policy.max_seconds is not None and self.seconds >= policy.max_seconds:
+            return f"revisions have taken {self.seconds:.3g} of {policy.max_seconds:g} s"
+        return ""
+
+
+def fired(
+    step: Step,
+    outcome: Outcome,
+    policy: RevisionPolicy,
+    *,
+    inputs: Mapping[str, JsonValue],
+    outcomes: Mapping[str, Outcome],
+    min_confidence: float | None = None,
+) -> str | None:
+    """Return the condition that holds for a step that is over; None where none does.
+
+    Args:
+        step: Of a flat plan.
+        outcome: Its own.
+        policy: With the conditions.
+        inputs: Of the run.
+        outcomes: Of the steps that conditions may name.
+        min_confidence: For steps that set none of their own.
+    """
+    if outcome.status not in _BEGAN or step.type == "parallel" or not policy.triggers:
+        return None
+    named = {one: outcomes[one] for one in _named(policy.triggers) if one in outcomes}
+    scope = {**scope_of(inputs, named, RunClock((outcome,))), "step": _seen(step, outcome, min_confidence)}
+    for trigger in policy.triggers:
+        try:
+            if evaluate(trigger, scope):
+                return trigger
+        except ExpressionError:
+            continue  # it names what this outcome does not have
+    return None
+
+
+def due(
+    plan: Plan,
+    outcomes: Mapping[str, Outcome],
+    decisions: Iterable[Decision],
+    policy: RevisionPolicy,
+    *,
+    inputs: Mapping[str, JsonValue],
+    min_confidence: float | None = None,
+) -> tuple[Due, ...]:
+    """Find the outcomes that call for a revision which there was none for yet, in plan order."""
+    considered = {one.digest for one in decisions if one.kind in ("revision", "escalation") and one.chosen != "guide"}
+    given = {**plan.inputs, **inputs}
+    found: list[Due] = []
+    for step in plan.steps:
+        if (outcome := outcomes.get(step.id)) is None:
+            continue
+        reason = fired(step, outcome, policy, inputs=given, outcomes=outcomes, min_confidence=min_confidence)
+        if reason is not None and (digest := outcome_digest(outcome)) not in considered:
+            found.append(Due(trigger=Trigger(step=step.id, reason=reason), digest=digest))
+    return tuple(found)
+
+
+@lru_cache(maxsize=64)
+def _named(triggers: tuple[str, ...]) -> frozenset[str]:
+    """Ids of the steps that conditions name."""
+    return frozenset().union(*(condition(trigger).steps for trigger in triggers))
+
+
+def outcome_digest(outcome: Outcome) -> str:
+    """Return what tells an outcome from any other: 32 hexadecimal digits."""
+    return digest_of(outcome.model_dump(mode="json"))
+
+
+def spent(decisions: Sequence[Decision]) -> Spent:
+    """Add up the revisions of a run; those that a human asked for do not count against its bounds twice."""
+    made = [one for one in decisions if one.kind == "revision" and one.digest]
+    asked = sum(1 for one in decisions if one.kind == "escalation" and one.chosen == "guide")
+    guided = sum(1 for one in made if _figure(one, "guided"))
+    return Spent(
+        count=len(made),
+        cost_usd=sum(_figure(one, "cost_usd") for one in made),
+        seconds=sum(_figure(one, "seconds") for one in made),
+        guided=asked - guided,
+    )
+
+
+def _figure(decision: Decision, name: str) -> float:
+    found = decision.answer.get(name) if isinstance(decision.answer, dict) else None
+    return float(found) if isinstance(found, (int, float)) else 0.0
+
+
+def _seen(step: Step, outcome: Outcome, min_confidence: float | None) -> dict[str, object]:
+    least = (step.min_confidence if step.type == "agent" else None) or min_confidence
+    error = outcome.error
+    return {
+        "id": step.id,
+        "type": step.type,
+        "optional": step.optional,
+        "status": outcome.status,
+        "output": outcome.output,
+        "specialist": outcome.specialist,
+        "attempts": outcome.attempts,
+        "seconds": outcome.seconds,
+        "degraded": list(outcome.degraded),
+        "signals": list(outcome.signals),
+        **({"confidence": outcome.confidence} if outcome.confidence is not None else {}),
+        **({"min_confidence": least} if least is not None else {}),
+        **({"error": error.model_dump()} if error is not None else {}),
+    }

@@ -1,0 +1,65 @@
+"""What happens at once where a step's outcome calls for another plan: it is withheld, and the reviser is called."""
+
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from goalgraph.graph import events
+from goalgraph.graph.board.suspending import RevisableBoard
+from goalgraph.graph.revision.rules import Rules, Stand
+from goalgraph.graph.revision.triggers import Due, fired, outcome_digest, spent
+from goalgraph.graph.run import Run, Work
+from goalgraph.planner.outcome import Outcome
+from goalgraph.planner.plan import Step
+from goalgraph.planner.reviser import Trigger
+
+__all__ = ["withheld"]
+
+
+def withheld(outcome: Outcome, step: Step, work: Work, run: Run, runtime: Runtime[Any]) -> bool:
+    """Withhold the outcome of a step, if it calls for another plan; say whether that is so.
+
+    The reviser is called right away, in a task of its own, while what is at work goes on; unless it is being called for
+    another step: then what it proposes for that one comes first.
+    """
+    rules, board = run.rules, work.board
+    if rules is None or not isinstance(board, RevisableBoard) or step.id in board.index.parents:
+        return False
+    one = _due(outcome, step, work, rules)
+    if one is None:
+        return False
+    board.withhold(step.id)
+    work.withheld[step.id] = outcome
+    begin(one, work, run)
+    runtime.stream_writer(
+        events.RevisionStarted(type="revision_started", run=run.id, step=step.id, reason=one.trigger.reason)
+    )
+    return True
+
+
+def begin(one: Due, work: Work, run: Run) -> None:
+    """Call the reviser, where no bound is reached."""
+    rules, calls = run.rules, run.calls
+    if rules is None or calls is None or spent(work.decisions).exhausted(rules.policy):
+        return
+    board = work.board
+    stand = Stand(
+        goal=work.goal,
+        inputs=work.inputs,
+        plan=board.index.plan,
+        outcomes={**board.outcomes, **work.withheld},
+        decisions=work.decisions,
+        at_work=board.at_work if isinstance(board, RevisableBoard) else (),
+    )
+    calls.begin(rules.request(stand, one), one.digest, work.budget)
+
+
+def _due(outcome: Outcome, step: Step, work: Work, rules: Rules) -> Due | None:
+    """Whether an outcome calls for a revision that can still be made, or that a human is to be asked about."""
+    if rules.at_limit == "accept" and spent(work.decisions).exhausted(rules.policy):
+        return None  # it stays as it is, and holds nobody up
+    outcomes, least = work.board.outcomes, rules.min_confidence
+    reason = fired(step, outcome, rules.policy, inputs=work.inputs, outcomes=outcomes, min_confidence=least)
+    if reason is None:
+        return None
+    return Due(trigger=Trigger(step=step.id, reason=reason), digest=outcome_digest(outcome))

@@ -1,0 +1,203 @@
+"""First steps that are done while the rest of the plan is still being written."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphBubbleUp
+from pydantic import JsonValue
+
+from goalgraph.graph.board.run_clock import RunClock
+from goalgraph.graph.humans.approval import ApprovalPolicy, Gates, Proposal
+from goalgraph.graph.policies import ExecutionPolicy
+from goalgraph.graph.run import Run
+from goalgraph.graph.steps.execution import idempotency_key, perform
+from goalgraph.graph.steps.nesting import Around, doing, origin
+from goalgraph.graph.steps.scope import scope_of
+from goalgraph.graph.steps.usage import count_usage
+from goalgraph.planner.approvals import names_step
+from goalgraph.planner.expressions import ExpressionError, references, resolve
+from goalgraph.planner.outcome import Outcome
+from goalgraph.planner.plan import AgentStep, Step
+from goalgraph.planner.validation import PlanPolicy
+from goalgraph.planner.wording import instructed, task_of
+from goalgraph.specialists.artifacts import ArtifactStore
+from goalgraph.specialists.registry import SpecialistRegistry
+from goalgraph.specialists.router import route
+from goalgraph.specialists.specialist import StepContext, StepTask
+
+__all__ = ["EarlyStart", "EarlySteps"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlyStart:
+    """Lets steps begin before their plan is complete: those of a specialist's that need nothing and ask nobody."""
+
+    registry: SpecialistRegistry
+    execution: ExecutionPolicy
+    artifacts: ArtifactStore | None
+    approval: ApprovalPolicy
+    policy: PlanPolicy
+
+    def of(self, run: Run, goal: str, inputs: Mapping[str, JsonValue], config: RunnableConfig) -> "EarlySteps":
+        """Begin with no step."""
+        return EarlySteps(start=self, run=run, goal=goal, inputs=inputs, place=config.get("configurable", {}))
+
+    def may_begin(self, step: Step) -> bool:
+        """Whether nothing is against doing a step before the plan is known, as far as the step itself tells."""
+        if (
+            step.type != "agent"
+            or step.agents
+            or step.depends_on
+            or step.when is not None
+            or step.join != "all_success"
+        ):
+            return False
+        cards = self.registry.cards
+        known = {card.name for card in cards} if self.policy.available is None else self.policy.available
+        chain = {*([step.agent] if step.agent is not None else []), *step.fallback}
+        if not chain <= known or (step.agent is None and not step.requires):
+            return False
+        if any(name == "*" or names_step(name, step, cards) for name in self.policy.require_approval):
+            return False
+        named = references({"task": step.task, "input": step.input})
+        return not named.steps and not named.names
+
+
+_Begun = tuple[str, asyncio.Task[Outcome]]
+"""Key and task."""
+
+
+@dataclass(slots=True, kw_only=True)
+class EarlySteps:
+    """The early steps of one run, by id: each a task that the step's own turn takes over."""
+
+    start: EarlyStart
+    run: Run
+    goal: str
+    inputs: Mapping[str, JsonValue]
+    place: Mapping[str, Any]
+    _tasks: dict[str, _Begun] = field(default_factory=dict[str, _Begun])
+
+    def begin(self, step: Step) -> bool:
+        """Begin a step that was just drafted, if that is possible; say whether it was begun."""
+        if step.type != "agent":
+            return False
+        try:
+            if not self.start.may_begin(step):
+                return False
+            scope = scope_of(self.inputs, {}, RunClock())
+            text = step.task if step.task is not None else task_of(step)
+            instruction = instructed(str(resolve(text, scope)), step.constraints)
+            arguments = resolve(dict(step.input), scope)
+            chain = route(step, self.start.registry.cards)
+        except (ExpressionError, LookupError):
+            return False
+        if not isinstance(arguments, dict) or self._is_asked(step, chain, instruction, arguments):
+            return False
+        key = self._key(step.id, instruction, arguments)
+        before, _ = self._tasks.get(step.id, (None, None))
+        if before == key:  # the draft before had it too
+            return True
+        self.drop(step.id)
+        if not self._has_place(chain[0]):
+            return False
+        work = self._done(step, StepTask(step=step.id, instruction=instruction, input=arguments), chain, key)
+        self._tasks[step.id] = (key, asyncio.get_running_loop().create_task(work, name=chain[0]))
+        return True
+
+    def drop(self, step_id: str) -> None:
+        """End a step that is not to be done after all."""
+        if (begun := self._tasks.pop(step_id, None)) is not None:
+            begun[1].cancel()
+
+    def keep(self, ids: frozenset[str]) -> None:
+        """End those that the plan does not have."""
+        for step_id in self._tasks.keys() - ids:
+            self.drop(step_id)
+
+    async def outcome(self, step_id: str, key: str) -> Outcome | None:
+        """Wait for what a step has come to; None where it was not begun, or is another one now, or has to ask first.
+
+        Args:
+            step_id: The step, whose turn has come.
+            key: Its idempotency key: of the same step with the same resolved input it is the same.
+        """
+        begun, task = self._tasks.pop(step_id, (None, None))
+        if task is None:
+            return None
+        if begun != key:
+            task.cancel()
+            return None
+        try:
+            return await task
+        except GraphBubbleUp:
+            return None
+
+    async def end(self) -> None:
+        """Leave nothing behind."""
+        tasks = [task for _, task in self._tasks.values()]
+        self._tasks.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _done(self, step: AgentStep, task: StepTask, chain: tuple[str, ...], key: str) -> Outcome:
+        execution, meter = self.start.execution, count_usage()
+        doing(Around(namespace=str(self.place.get("checkpoint_ns") or ""), key=key))
+        outcome = await perform(
+            task,
+            partial(StepContext, goal=self.goal, idempotency_key=key, asking=_later, artifacts=self.start.artifacts),
+            [self.start.registry.get(name) for name in chain],
+            report=_dropped,
+            started_at=datetime.now(UTC).isoformat(),
+            timeout=step.timeout if step.timeout is not None else execution.step_timeout,
+            retry=step.retry if step.retry is not None else execution.retry,
+            idle_timeout=execution.idle_timeout,
+            is_ending=self.run.is_ending,
+            handed_over=_nobody_waits,
+        )
+        return outcome.model_copy(update={"usage": meter.usage}) if meter.calls else outcome
+
+    def _has_place(self, specialist: str) -> bool:
+        working = Counter(task.get_name() for _, task in self._tasks.values() if not task.done())
+        most, own = self.run.max_concurrency, self.start.registry.get(specialist).card.max_concurrency
+        return (most is None or working.total() < most) and (own is None or working[specialist] < own)
+
+    def _is_asked(
+        self, step: AgentStep, chain: tuple[str, ...], instruction: str, arguments: Mapping[str, JsonValue]
+    ) -> bool:
+        """Whether the policy has a human asked first, or cannot tell."""
+        if not self.start.approval.steps:
+            return False
+        cards = self.start.registry.cards
+        able = next((card.capabilities for card in cards if card.name == chain[0]), ())
+        proposal = Proposal(
+            step=step.id, specialists=chain, capabilities=frozenset(able), instruction=instruction, input=arguments
+        )
+        try:
+            return Gates.of(self.start.approval, {step.id: step}, cards).asks(step, proposal)
+        except Exception:
+            return True  # it is asked again, and said, when the step's turn comes
+
+    def _key(self, step_id: str, instruction: str, arguments: Mapping[str, JsonValue]) -> str:
+        thread, namespace = str(self.place.get("thread_id") or self.run.id), str(self.place.get("checkpoint_ns") or "")
+        return idempotency_key(origin(thread, namespace), step_id, instruction, arguments)
+
+
+def _later(prompt: str, schema: Mapping[str, JsonValue], number: int) -> JsonValue:
+    """Put a question off to the step's own turn."""
+    raise GraphBubbleUp
+
+
+def _dropped(_said: Mapping[str, JsonValue]) -> None:
+    """Forget progress: nobody has been told of the step yet."""
+
+
+async def _nobody_waits(_specialist: object) -> None:
+    """Hand over at once: early steps have places of their own."""
