@@ -13,8 +13,8 @@ if TYPE_CHECKING:
         GoalgraphError,
         InvalidAnswer,
         InvalidPlan,
-        PlanProblem,
         PlannerError,
+        PlanProblem,
         RunPaused,
         StaleRequest,
         UnknownPlan,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ExecutionPolicy,
         Limits,
         PlanAgent,
+        PlanningPolicy,
         Proposal,
         Request,
         RevisionPolicy,
@@ -36,11 +37,12 @@ if TYPE_CHECKING:
         generate_plan,
         pending,
     )
-    from goalgraph.planner.builder import (
-        PlanBuilder,
-    )
-    from goalgraph.planner.decision import (
-        Decision,
+    from goalgraph.planner.alternatives import BestOf
+    from goalgraph.planner.builder import PlanBuilder
+    from goalgraph.planner.decision import Decision
+    from goalgraph.planner.decomposer import (
+        Decomposer,
+        PlanRequest,
     )
     from goalgraph.planner.diff import (
         PlanDiff,
@@ -50,22 +52,22 @@ if TYPE_CHECKING:
         dump_plan,
         load_plan,
     )
-    from goalgraph.planner.folder_library import (
-        FolderLibrary,
-    )
+    from goalgraph.planner.estimate import Estimate
+    from goalgraph.planner.folder_library import FolderLibrary
+    from goalgraph.planner.history import History
     from goalgraph.planner.library import (
         InMemoryLibrary,
         PlanLibrary,
     )
+    from goalgraph.planner.model_decomposer import ModelDecomposer
+    from goalgraph.planner.model_reviser import ModelReviser
     from goalgraph.planner.outcome import (
         Artifact,
         Outcome,
         StepError,
         Usage,
     )
-    from goalgraph.planner.patch import (
-        PlanPatch,
-    )
+    from goalgraph.planner.patch import PlanPatch
     from goalgraph.planner.plan import (
         AgentStep,
         ApprovalGuardrail,
@@ -83,15 +85,18 @@ if TYPE_CHECKING:
         TransformStep,
         WaitStep,
     )
+    from goalgraph.planner.prices import Price
     from goalgraph.planner.reviser import (
         Reviser,
         RevisionRequest,
         Trigger,
     )
+    from goalgraph.planner.rule_reviser import RuleReviser
     from goalgraph.planner.validation import (
         PlanPolicy,
         validate_plan,
     )
+    from goalgraph.prompts import Prompts
     from goalgraph.specialists import (
         ArtifactStore,
         FolderArtifacts,
@@ -121,16 +126,20 @@ __all__ = [
     "ApprovalPolicy",
     "Artifact",
     "ArtifactStore",
+    "BestOf",
     "BudgetGuardrail",
     "ConditionStep",
     "Coordinator",
     "CorruptRun",
     "Decision",
+    "Decomposer",
+    "Estimate",
     "ExecutionPolicy",
     "FolderArtifacts",
     "FolderLibrary",
     "ForeignRequest",
     "GoalgraphError",
+    "History",
     "HumanApprovalStep",
     "HumanInputStep",
     "InMemoryLibrary",
@@ -138,6 +147,8 @@ __all__ = [
     "InvalidPlan",
     "Limits",
     "MapStep",
+    "ModelDecomposer",
+    "ModelReviser",
     "Outcome",
     "ParallelStep",
     "Plan",
@@ -148,13 +159,18 @@ __all__ = [
     "PlanPatch",
     "PlanPolicy",
     "PlanProblem",
+    "PlanRequest",
     "PlannerError",
+    "PlanningPolicy",
+    "Price",
+    "Prompts",
     "Proposal",
     "Request",
     "Retry",
     "Reviser",
     "RevisionPolicy",
     "RevisionRequest",
+    "RuleReviser",
     "RunPaused",
     "Specialist",
     "SpecialistCard",
@@ -214,6 +230,7 @@ _HOMES = {
         "ExecutionPolicy",
         "Limits",
         "PlanAgent",
+        "PlanningPolicy",
         "Proposal",
         "Request",
         "RevisionPolicy",
@@ -224,8 +241,13 @@ _HOMES = {
         "generate_plan",
         "pending",
     ),
+    "goalgraph.planner.alternatives": ("BestOf",),
     "goalgraph.planner.builder": ("PlanBuilder",),
     "goalgraph.planner.decision": ("Decision",),
+    "goalgraph.planner.decomposer": (
+        "Decomposer",
+        "PlanRequest",
+    ),
     "goalgraph.planner.diff": (
         "PlanDiff",
         "diff_plans",
@@ -234,11 +256,15 @@ _HOMES = {
         "dump_plan",
         "load_plan",
     ),
+    "goalgraph.planner.estimate": ("Estimate",),
     "goalgraph.planner.folder_library": ("FolderLibrary",),
+    "goalgraph.planner.history": ("History",),
     "goalgraph.planner.library": (
         "InMemoryLibrary",
         "PlanLibrary",
     ),
+    "goalgraph.planner.model_decomposer": ("ModelDecomposer",),
+    "goalgraph.planner.model_reviser": ("ModelReviser",),
     "goalgraph.planner.outcome": (
         "Artifact",
         "Outcome",
@@ -263,15 +289,18 @@ _HOMES = {
         "TransformStep",
         "WaitStep",
     ),
+    "goalgraph.planner.prices": ("Price",),
     "goalgraph.planner.reviser": (
         "Reviser",
         "RevisionRequest",
         "Trigger",
     ),
+    "goalgraph.planner.rule_reviser": ("RuleReviser",),
     "goalgraph.planner.validation": (
         "PlanPolicy",
         "validate_plan",
     ),
+    "goalgraph.prompts": ("Prompts",),
     "goalgraph.specialists": (
         "ArtifactStore",
         "FolderArtifacts",

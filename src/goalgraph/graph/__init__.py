@@ -6,7 +6,7 @@ from goalgraph.graph.events import Event
 from goalgraph.graph.humans.approval import ApprovalPolicy, Proposal
 from goalgraph.graph.humans.inbox import aanswer, answer, apending, pending
 from goalgraph.graph.humans.thread import Request
-from goalgraph.graph.policies import ExecutionPolicy, Limits, RevisionPolicy
+from goalgraph.graph.policies import ExecutionPolicy, Limits, PlanningPolicy, RevisionPolicy
 
 __all__ = [
     "ApprovalPolicy",
@@ -14,6 +14,7 @@ __all__ = [
     "ExecutionPolicy",
     "Limits",
     "PlanAgent",
+    "PlanningPolicy",
     "Proposal",
     "Request",
     "RevisionPolicy",

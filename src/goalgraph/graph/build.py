@@ -28,7 +28,9 @@ from goalgraph.planner.degrading import Degrading
 from goalgraph.planner.library import PlanLibrary
 from goalgraph.planner.reviser import Reviser
 from goalgraph.planner.validation import PlanPolicy
+from goalgraph.prompts import Prompts
 from goalgraph.specialists.artifacts import ArtifactStore, as_store
+from goalgraph.specialists.assessing import Assess
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.synthesis import SynthesisSpec, as_synthesizer
 
@@ -51,11 +53,13 @@ def create_plan_agent(
     planning: PlanningPolicy | None = None,
     revision: RevisionPolicy | None = None,
     reviser: Reviser | None = None,
+    assess: Assess | None = None,
     library: PlanLibrary | None = None,
     checkpointer: BaseCheckpointSaver[Any] | bool | None = None,
     store: BaseStore | None = None,
     cache: BaseCache[Any] | None = None,
     artifacts: ArtifactStore | str | Path | None = None,
+    prompts: Prompts | Mapping[str, str] | str | Path | None = None,
     requests_per_second: float | Mapping[str, float] | None = None,
     name: str = "goalgraph",
 ) -> PlanAgent:
@@ -75,6 +79,9 @@ def create_plan_agent(
         planning: What plans must heed, and what is good enough where none can be made.
         revision: When the plan is changed while it runs; never where absent.
         reviser: Changes the plan, in place of the model; without either, `RuleReviser` does.
+        assess: Who judges the results of specialists that have nobody of their own for that: an `Assessor`, such as
+            `goalgraph.specialists.ModelGrader`, or a function of task, result and, if it likes, context. The lower of
+            a specialist's own confidence and the assessed one counts.
         library: Saved plans, which sub-plans and callers name by alias.
         checkpointer: Where runs are kept, so that they can be resumed; sync and async savers both serve both kinds of
             call.
@@ -82,6 +89,8 @@ def create_plan_agent(
         cache: LangGraph's node cache.
         artifacts: Where outputs of specialists are kept that are too large for a checkpoint (5 million characters and
             more): a folder, or a store of your own. Without it such a step fails.
+        prompts: Templates in your own words in place of those of planner, reviser and synthesis: `Prompts`, texts by
+            name, or a folder of ``<name>.md``. Specialists take theirs from whoever makes them.
         requests_per_second: Most calls to the model's provider, or by provider (``{"openai": 9}``), where the model is
             given by name. All models of the process that are made by name for the same provider and rate share one
             limiter (`goalgraph.models.resolve_model` makes them for specialists); a chat model given as an object
@@ -89,24 +98,28 @@ def create_plan_agent(
         name: The graph's name.
 
     Raises:
-        InvalidSpecialist: There is none, or a name is blank, taken or unusable.
+        InvalidSpecialist: There is none, or a name is blank, taken or unusable; or ``assess`` is no assessor.
         UnknownModel: The model's name names no known provider.
+        InvalidPrompt: A template in your words cannot be used.
         MissingExtra: The provider's package is not installed.
     """
     registry = registry_of(specialists)
+    if assess is not None:
+        registry = registry.assessed(assess)
     chat = resolve_model(model, requests_per_second=requests_per_second) if model is not None else None
     execution = execution or ExecutionPolicy()
     approval = approval or ApprovalPolicy()
     limits = limits or Limits()
     planning = planning or PlanningPolicy()
     policy = planning.of(limits)
-    decomposer = decomposer or decomposer_of(chat)
+    own = prompts if prompts is None or isinstance(prompts, Prompts) else Prompts(prompts)
+    decomposer = decomposer or decomposer_of(chat, own)
     if planning.least != "full":
         decomposer = Degrading(decomposer=decomposer, least=planning.least)
     rules = _rules(revision, registry, policy, approval, execution, asks=checkpointer not in (None, False))
     if rules is not None:
-        reviser = reviser or reviser_of(chat)
-    synthesizer = as_synthesizer(synthesis or "concatenate", chat)
+        reviser = reviser or reviser_of(chat, own)
+    synthesizer = as_synthesizer(synthesis or "concatenate", chat, prompts=own)
     names = _node_names(registry)
     nodes = (*names.values(), *_KINDS)
     step_node = StepNode(registry=registry, execution=execution, artifacts=as_store(artifacts))

@@ -29,6 +29,7 @@ from goalgraph.planner.prices import Price
 from goalgraph.planner.reviser import Reviser
 from goalgraph.planner.rule_reviser import RuleReviser
 from goalgraph.planner.validation import PlanPolicy, checked
+from goalgraph.prompts import Prompts
 from goalgraph.specialists.foreseen import prompt_of
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.specialists.router import route
@@ -175,18 +176,18 @@ def estimated(
     )
 
 
-def decomposer_of(model: BaseChatModel | None) -> Decomposer:
+def decomposer_of(model: BaseChatModel | None, prompts: Prompts | None = None) -> Decomposer:
     """Return who plans: the model, or rules where there is none."""
     if model is not None:
-        return ModelDecomposer(model)
+        return ModelDecomposer(model, prompts=prompts)
     from goalgraph.planner.offline import OfflineDecomposer  # here, because its rules take a while to compile
 
     return OfflineDecomposer()
 
 
-def reviser_of(model: BaseChatModel | None) -> Reviser:
+def reviser_of(model: BaseChatModel | None, prompts: Prompts | None = None) -> Reviser:
     """Return who changes plans: the model, or without one the rules."""
-    return ModelReviser(model) if model is not None else RuleReviser()
+    return ModelReviser(model, prompts=prompts) if model is not None else RuleReviser()
 
 
 def registry_of(specialists: Iterable[object] | SpecialistRegistry) -> SpecialistRegistry:

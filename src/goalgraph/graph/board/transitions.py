@@ -15,6 +15,8 @@ running."""
 Next = Literal["dispatch", "synthesize"]
 """Where a run goes once a superstep of steps is over."""
 
+_MAX_WHY = 300
+
 RunStatus = Literal["complete", "degraded", "failed", "halted"]
 
 
@@ -110,7 +112,11 @@ def degradations(
                 and outcome.confidence is not None
                 and outcome.confidence < least
             ):
-                reasons.append(f"step {step.id!r} has confidence {outcome.confidence:g}, below the {least:g} asked for")
+                why = " ".join(outcome.confidence_reason.split())
+                reasons.append(
+                    f"step {step.id!r} has confidence {outcome.confidence:g}, below the {least:g} asked for"
+                    + (f": {why[:_MAX_WHY]}" if why else "")
+                )
             reasons.extend(f"step {step.id!r}: {reason}" for reason in outcome.degraded)
     return tuple(reasons)
 

@@ -137,7 +137,8 @@ def _figure(decision: Decision, name: str) -> float:
 
 
 def _seen(step: Step, outcome: Outcome, min_confidence: float | None) -> dict[str, object]:
-    least = (step.min_confidence if step.type == "agent" else None) or min_confidence
+    own = step.min_confidence if step.type == "agent" else None
+    least = own if own is not None else min_confidence
     error = outcome.error
     return {
         "id": step.id,

@@ -15,7 +15,7 @@ from goalgraph.graph.steps.failures import leaves, named, retry_after
 from goalgraph.graph.steps.pulse import Raised, give_sign, within
 from goalgraph.graph.steps.retrying import RetryRule
 from goalgraph.specialists.function import FunctionSpecialist
-from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json, as_result, kept
+from goalgraph.specialists.results import OutputTooLarge, as_json, as_result, kept
 from goalgraph.specialists.specialist import Specialist, StepContext, StepResult, StepTask
 
 __all__ = ["Exiting", "Report", "Surroundings", "Terms", "attempted"]
@@ -58,7 +58,7 @@ class Terms:
 
 async def attempted(
     specialist: Specialist, task: StepTask, surroundings: Surroundings, terms: Terms, before: int
-) -> tuple[tuple[StepResult, JsonValue] | BaseException, int]:
+) -> tuple[tuple[StepResult, JsonValue] | BaseException, int, tuple[str, ...]]:
     """Try until it works, there is no point in trying again, or the attempts are used up.
 
     Args:
@@ -69,7 +69,7 @@ async def attempted(
         before: How many attempts others have made.
 
     Returns:
-        What came of it, an exception where it failed, and the number of attempts.
+        What came of it, an exception where it failed; the number of attempts; what was signalled in the last one.
 
     Raises:
         GraphBubbleUp: The specialist asks a human, or steers the graph around it.
@@ -81,31 +81,35 @@ async def attempted(
     tried = 0
     while True:
         tried += 1
-        found = await _attempt(specialist, task, surroundings, terms, before + tried)
+        voice = _Voice(terms.report)
+        context = surroundings(attempt=before + tried, retried=rule is not None, report=voice)
+        found = await _attempt(specialist, task, context, voice, terms)
         if not isinstance(found, BaseException):
             _unmark(here, cancelling)
-            return found, tried
+            return found, tried, context.signals
         is_marked = here is not None and here.cancelling() > cancelling
         _let_pass(found, is_cancelled=is_marked and (isinstance(found, asyncio.CancelledError) or terms.is_ending()))
         _unmark(here, cancelling)
         if rule is None or tried >= rule.max_attempts or isinstance(found, OutputTooLarge):
-            return found, tried
+            return found, tried, context.signals
         try:
             again = rule.retries(found)
         except Exception as error:  # the rule is the caller's own
-            return RuntimeError(f"retry_on raised {named(error)}, when asked about {named(found)}"), tried
+            return (
+                RuntimeError(f"retry_on raised {named(error)}, when asked about {named(found)}"),
+                tried,
+                context.signals,
+            )
         if not again:
-            return found, tried
+            return found, tried, context.signals
         seconds = rule.pause(tried, retry_after(found, datetime.now(UTC)), random.random())
         _tell(terms.report, f"attempt {tried} of {rule.max_attempts} failed, the next one in {seconds:.3g} s", found)
         await asyncio.sleep(seconds)
 
 
 async def _attempt(
-    specialist: Specialist, task: StepTask, surroundings: Surroundings, terms: Terms, number: int
+    specialist: Specialist, task: StepTask, context: StepContext, voice: "_Voice", terms: Terms
 ) -> tuple[StepResult, JsonValue] | BaseException:
-    voice = _Voice(terms.report)
-    context = surroundings(attempt=number, retried=terms.rule is not None, report=voice)
     try:
         apart = not isinstance(specialist, FunctionSpecialist)  # runnables gather tasks, and what these raise
         returned = await within(partial(specialist.run, task, context), terms.timeout, terms.idle_timeout, apart=apart)
@@ -114,10 +118,7 @@ async def _attempt(
     if isinstance(returned, Raised):
         return returned.error
     try:
-        result = as_result(returned)
-        if result.confidence is not None and not 0 <= result.confidence <= 1:
-            raise InvalidOutput(f"a confidence is from 0 to 1, found {result.confidence!r}")
-        return await kept(result, task.output_schema, context.artifacts)
+        return await kept(as_result(returned), task.output_schema, context.artifacts)
     except Exception as error:
         return error
 

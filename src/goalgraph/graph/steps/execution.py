@@ -74,7 +74,7 @@ async def perform(
             await handed_over(specialist)
         schema = specialist.card.output_schema
         own = task if schema is None else replace(task, output_schema=schema)
-        found, tried = await attempted(specialist, own, surroundings, terms, attempts)
+        found, tried, signals = await attempted(specialist, own, surroundings, terms, attempts)
         attempts += tried
         if isinstance(found, BaseException):
             error = _error(found)
@@ -90,6 +90,7 @@ async def perform(
                 started_at=started_at,
                 seconds=perf_counter() - began,
                 degraded=tuple(failures[:-1]),
+                signals=signals,
             )
         result, output = found
         return Outcome(
@@ -97,12 +98,14 @@ async def perform(
             status="succeeded",
             output=output,
             confidence=result.confidence,
+            confidence_reason=result.confidence_reason,
             specialist=specialist.card.name,
             attempts=attempts,
             started_at=started_at,
             seconds=perf_counter() - began,
             artifacts=result.artifacts,
             degraded=(*failures, *result.degraded),
+            signals=tuple(dict.fromkeys((*signals, *result.signals))) if result.signals else signals,
         )
     raise AssertionError("a step without anybody to do it")
 
