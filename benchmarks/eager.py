@@ -24,7 +24,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from goalgraph import AgentStep, ExecutionPolicy, Plan, PlanAgent, create_plan_agent, specialist
-from goalgraph.planner.draft import as_draft
+from goalgraph.planner.draft import as_draft, draft_schema
 
 _CHARACTERS = 4
 """To a token, about."""
@@ -115,7 +115,9 @@ async def main() -> None:
             from langchain_openai import ChatOpenAI
 
             return ChatOpenAI(model="gpt-5-mini", **options)
-        text = json.dumps(as_draft(plan_of(line)), ensure_ascii=False)
+        form: dict[str, Any] = draft_schema([worker.card])
+        empty: dict[str, Any] = {name: [] for name in form["properties"]}  # in the order that the form asks for
+        text = json.dumps({**empty, **as_draft(plan_of(line))}, ensure_ascii=False)
         return PacedModel(text=text, seconds=scale / given.tokens_per_second)
 
     async def both(line: dict[str, Any]) -> tuple[float, float, int]:

@@ -77,6 +77,8 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         rules: Rules | None,
         reviser: Reviser | None,
         library: PlanLibrary | None,
+        history: History | None,
+        prices: Mapping[str, Price] | None,
         **kwargs: Any,
     ) -> None:
         """Called by `create_plan_agent` and by LangGraph's own ``copy``."""
@@ -92,6 +94,8 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         self.rules = rules
         self.reviser = reviser
         self.library = library
+        self.history = history
+        self.prices = prices
 
     @property
     def policy(self) -> PlanPolicy:
@@ -220,7 +224,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         """
         given = (*self.planning.constraints, *constraints)
         request = request_of(goal, self.registry.cards, self.policy, inputs, given, on_decision)
-        best = BestOf(self.decomposer, alternatives, history=history, prices=prices)
+        best = BestOf(self.decomposer, alternatives, history=history or self.history, prices=prices or self.prices)
         return await drafted(best, request, self.library)
 
     def plan(
@@ -276,8 +280,8 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
             goal=goal,
             synthesizer=self.synthesizer,
             execution=self.execution,
-            history=history,
-            prices=prices,
+            history=history or self.history,
+            prices=prices or self.prices,
             inputs=inputs,
         )
 
@@ -333,13 +337,14 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
             approval=self.approval,
             rules=self.rules,
             calls=self._calls(),
+            prices=self.prices,
         )
         return run, config
 
     def _calls(self) -> Calls | None:
         if self.rules is None or self.reviser is None:
             return None
-        return Calls(self.reviser, priced=self.rules.policy.max_cost_usd is not None)
+        return Calls(self.reviser, priced=self.rules.policy.max_cost_usd is not None, prices=self.prices)
 
 
 def _whole(given: RunnableConfig) -> RunnableConfig:

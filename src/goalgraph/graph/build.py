@@ -1,6 +1,7 @@
 """Building an agent: names checked, parts made, graph wired."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from goalgraph.graph.agent import PlanAgent
 from goalgraph.graph.decomposing import Decompose
 from goalgraph.graph.humans.approval import ApprovalPolicy
 from goalgraph.graph.nodes import Dispatch, Gather, Synthesize
-from goalgraph.graph.planning import decomposer_of, generate_plan, registry_of, reviser_of
+from goalgraph.graph.planning import decomposer_of, estimated, generate_plan, registry_of, reviser_of
 from goalgraph.graph.policies import ExecutionPolicy, Limits, PlanningPolicy, RevisionPolicy
 from goalgraph.graph.revision.escalating import Escalate
 from goalgraph.graph.revision.revising import Revise
@@ -25,7 +26,9 @@ from goalgraph.graph.steps.step_node import StepNode
 from goalgraph.models import resolve_model
 from goalgraph.planner.decomposer import Decomposer
 from goalgraph.planner.degrading import Degrading
+from goalgraph.planner.history import History
 from goalgraph.planner.library import PlanLibrary
+from goalgraph.planner.prices import Price
 from goalgraph.planner.reviser import Reviser
 from goalgraph.planner.validation import PlanPolicy
 from goalgraph.prompts import Prompts
@@ -59,6 +62,8 @@ def create_plan_agent(
     store: BaseStore | None = None,
     cache: BaseCache[Any] | None = None,
     artifacts: ArtifactStore | str | Path | None = None,
+    history: History | None = None,
+    prices: Mapping[str, Price] | None = None,
     prompts: Prompts | Mapping[str, str] | str | Path | None = None,
     requests_per_second: float | Mapping[str, float] | None = None,
     name: str = "goalgraph",
@@ -89,6 +94,9 @@ def create_plan_agent(
         cache: LangGraph's node cache.
         artifacts: Where outputs of specialists are kept that are too large for a checkpoint (5 million characters and
             more): a folder, or a store of your own. Without it such a step fails.
+        history: What earlier runs tell, for estimates: ``History.of(result["outcomes"].values())``.
+        prices: Your own, by name of model, in USD per million tokens; they win over those of genai-prices, in
+            estimates and budgets.
         prompts: Templates in your own words in place of those of planner, reviser and synthesis: `Prompts`, texts by
             name, or a folder of ``<name>.md``. Specialists take theirs from whoever makes them.
         requests_per_second: Most calls to the model's provider, or by provider (``{"openai": 9}``), where the model is
@@ -144,7 +152,10 @@ def create_plan_agent(
     if approval.plan:
         from goalgraph.graph.humans.reviewing import Review  # here, so that YAML is loaded only by those who use it
 
-        review = Review(approval=approval, registry=registry, policy=policy, library=library)
+        estimate = partial(
+            estimated, registry=registry, synthesizer=synthesizer, execution=execution, history=history, prices=prices
+        )
+        review = Review(approval=approval, registry=registry, policy=policy, library=library, estimate=estimate)
         builder.add_node("review", review, destinations=("decompose", "dispatch", END))
     builder.add_node("dispatch", Dispatch(node_names=names), destinations=nodes)
     for node in nodes:
@@ -179,6 +190,8 @@ def create_plan_agent(
         rules=rules,
         reviser=reviser,
         library=library,
+        history=history,
+        prices=prices,
         **vars(compiled),
     )
 

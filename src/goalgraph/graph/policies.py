@@ -174,8 +174,9 @@ class RevisionPolicy:
     ``step`` has ``id``, ``type``, ``status``, ``output``, ``specialist``, ``attempts``, ``seconds``, ``optional``,
     ``degraded``, ``signals``, and, where there is one, ``confidence``, ``min_confidence`` and ``error`` (``code``,
     ``message``, ``type``), so ``step.output.confidence < 0.7``, or ``'handoff.ready' in step.signals`` for what a
-    specialist has said with `StepContext.signal`; ``input`` and ``steps`` are there as in plans. A condition that names what is not there does
-    not hold. Steps that never began, ends of groups and the single items of maps are not looked at."""
+    specialist has said with `StepContext.signal`; ``input`` and ``steps`` are there as in plans. A condition that names
+    what is not there does not hold. Steps that never began, ends of groups and the single items of maps are not looked
+    at."""
     max_revisions: int = 3
     """How often the reviser is asked in a run, whatever comes of it."""
     max_cost_usd: float | None = None

@@ -30,6 +30,7 @@ from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import BudgetGuardrail, Plan, Step, TimeoutGuardrail
+from goalgraph.planner.prices import Price
 from goalgraph.specialists.router import route
 
 __all__ = ["Doing", "Run", "Work", "run_in", "run_of"]
@@ -101,6 +102,8 @@ class Run:
     """When the plan is changed, where it ever is."""
     calls: Calls | None = None
     """Of the reviser."""
+    prices: Mapping[str, Price] | None = None
+    """The caller's own, by name of model."""
     early: "EarlyOutcomes | None" = None
     """Steps that were begun before the plan was complete."""
     id: str = field(default_factory=lambda: f"run-{uuid4().hex[:12]}")
@@ -200,7 +203,7 @@ class Run:
             inputs={**plan.inputs, **inputs},
             started_at=began,
             gates=Gates.of(self.approval, index.steps, self.cards) if self.approval and self.approval.steps else None,
-            budget=Budget(min(budgets), spent, _from_any_thread(board.halt)) if budgets else None,
+            budget=Budget(min(budgets), spent, _from_any_thread(board.halt), self.prices) if budgets else None,
             decisions=decisions,
             withheld=dict(held),
         )

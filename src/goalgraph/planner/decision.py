@@ -26,6 +26,7 @@ class Decision(BaseModel):
         "timeout",
         "repair",
         "simplify",
+        "shorten",
         "choose",
         "revise",
         "refuse",
@@ -38,7 +39,8 @@ class Decision(BaseModel):
     """``timeout``: nobody answered, and what the deadline means was done.
 
     Of planning: ``repair`` (a draft was sent back with its problems), ``simplify`` (a simpler plan is asked for, or
-    made, in place of one), ``choose`` (one of several drafts). Of revisions: ``revise`` (the plan was changed),
+    made, in place of one), ``shorten`` (what the model was told, because it was too long for it; of revisions too),
+    ``choose`` (one of several drafts). Of revisions: ``revise`` (the plan was changed),
     ``refuse`` (the change may not be made), ``no_change`` (the reviser knew none), ``no_progress`` (it would give a
     plan that there was before). Of escalations: ``guide`` (the reviser is told something and tries again), ``accept``
     (what there is has to do), ``abort``."""

@@ -57,9 +57,17 @@ class Degrading:
 
 
 def simplifications(decisions: Iterable[Decision]) -> tuple[str, ...]:
-    """Say what the plan was made less for; of several, the last, which is the least."""
-    found = [one.rationale for one in decisions if one.kind == "planning" and one.chosen == "simplify"]
-    return tuple(f"the plan is simpler than it should be: {reason}" for reason in found[-1:])
+    """Say what makes the plan less than it could be: it is simpler, or its model has not seen everything.
+
+    Of several simpler plans the last counts, which is the least.
+    """
+    known = tuple(decisions)
+    simpler = [one.rationale for one in known if one.kind == "planning" and one.chosen == "simplify"]
+    shorter = dict.fromkeys((one.kind, one.rationale) for one in known if one.chosen == "shorten")
+    return (
+        *(f"the plan is simpler than it should be: {reason}" for reason in simpler[-1:]),
+        *(f"in the prompt of the {kind}, {lost}" for kind, lost in shorter),
+    )
 
 
 def _decision(error: GoalgraphError, instead: str) -> Decision:

@@ -57,9 +57,9 @@ class Layout:
         if len(by_id) < len(steps):
             return None
         try:
-            named = {step.id: (dag.needs(step) & by_id.keys()) - {step.id} for step in steps}
+            named = {step.id: dag.needs(step).intersection(by_id) - {step.id} for step in steps}
             graph = {
-                step_id: (found & by_id.keys()) - {step_id}
+                step_id: found.intersection(by_id) - {step_id}
                 for step_id, found in dag.with_branches(steps, named).items()
             }
         except ExpressionError:

@@ -99,6 +99,9 @@ class ModelDecomposer:
         # Counting a long text takes its time, which others on this loop need not wait for.
         texts = await asyncio.to_thread(texts_of, request, name)
         fitted = await fit_prompt(write, texts, prompt_limit(self._model), first=LAST_CUT, model_name=name)
+        for lost in fitted.lost:
+            at = datetime.now(UTC).isoformat()
+            request.on_decision(Decision(kind="planning", subject="", chosen="shorten", rationale=lost, at=at))
         return fitted.messages[0], fitted.messages[1]
 
     def _tell(self, refused: Refused, request: PlanRequest) -> None:

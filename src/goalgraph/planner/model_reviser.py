@@ -95,6 +95,9 @@ class ModelReviser:
         # Counting a long text takes its time, which steps that are at work need not wait for.
         texts = await asyncio.to_thread(texts_of, request, name)
         fitted = await fit_prompt(write, texts, prompt_limit(self._model), first=LAST_CUT, model_name=name)
+        for lost in fitted.lost:
+            at, step = datetime.now(UTC).isoformat(), request.trigger.step
+            request.on_decision(Decision(kind="revision", subject=step, chosen="shorten", rationale=lost, at=at))
         return fitted.messages[0], fitted.messages[1]
 
     def _decision(self, refused: Refused, request: RevisionRequest) -> Decision:

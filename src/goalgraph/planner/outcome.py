@@ -65,7 +65,9 @@ class Outcome(_Stored):
     output: JsonValue = None
     """Plain JSON, normalised and capped."""
     confidence: Annotated[float, Field(ge=0, le=1)] | None = None
-    """The specialist's own, from 0 to 1; None where it gave none."""
+    """From 0 to 1, the lower of the specialist's own and the assessed one; None where neither is known."""
+    confidence_reason: str = ""
+    """Why it is not higher, where that was said."""
     error: StepError | None = None
     specialist: str | None = None
     """Who did it; a fallback's name where the first choice failed."""

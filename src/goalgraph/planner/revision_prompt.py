@@ -131,6 +131,7 @@ def _evidence(request: RevisionRequest) -> dict[str, str]:
         texts["Its error"] = _error(outcome)
         texts["Its output"] = text_of(outcome.output)
         texts["What its specialist finds less than was asked for"] = "\n".join(outcome.degraded)
+        texts["Why its confidence is not higher"] = outcome.confidence_reason
         texts["What its specialist signals"] = "\n".join(outcome.signals)
     return {name: text for name, text in texts.items() if text}
 

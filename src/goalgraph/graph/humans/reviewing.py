@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, Protocol, cast
 
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END
 from langgraph.runtime import Runtime
 from langgraph.types import Command
+from pydantic import JsonValue
 
 from goalgraph.errors import InvalidPlan
 from goalgraph.graph import events
@@ -26,7 +27,7 @@ from goalgraph.graph.state import PlanState
 from goalgraph.planner.compilation import compile_plan
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.documents import plan_data
-from goalgraph.planner.estimate import Estimate, estimate_plan
+from goalgraph.planner.estimate import Estimate
 from goalgraph.planner.library import PlanLibrary
 from goalgraph.planner.patch import digest_of
 from goalgraph.planner.plan import Plan
@@ -41,6 +42,14 @@ _MOST_NAMES = 20
 _Next = Command[Literal["decompose", "dispatch"]]
 
 
+class Estimating(Protocol):
+    """Says what is known of a run beforehand."""
+
+    def __call__(self, plan: Plan, *, goal: str, inputs: Mapping[str, JsonValue]) -> Estimate:
+        """Estimate a plan."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
     """Lets no plan pass that the policy asks about and no human has approved."""
@@ -49,6 +58,7 @@ class Review:
     registry: SpecialistRegistry
     policy: PlanPolicy
     library: PlanLibrary | None
+    estimate: Estimating
 
     async def __call__(self, state: PlanState, config: RunnableConfig, runtime: Runtime[Any]) -> _Next:
         """Ask until there is an answer that can be used.
@@ -61,7 +71,7 @@ class Review:
             raise AssertionError("no plan to review in the state after decompose")
         if digest_of(review.plan) in {digest_of(one.plan) for one in review.rejected}:
             return self._halted("the planner made a plan again that was rejected", review, config, runtime)
-        estimate = estimate_plan(review.plan, self.registry.cards)
+        estimate = self.estimate(review.plan, goal=review.goal, inputs=state.get("inputs") or {})
         if not self.approval.asks_about(review.plan, estimate):
             return Command(goto="dispatch", update={"review": None})
         problem: str | None = None

@@ -1,6 +1,7 @@
 """Calling a reviser: at once where it is called for, while what is at work goes on; its result is taken later."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from time import perf_counter
 
@@ -10,6 +11,7 @@ from goalgraph.graph.steps.budget import Budget
 from goalgraph.graph.steps.usage import count_usage
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Usage
+from goalgraph.planner.prices import Price
 from goalgraph.planner.reviser import Reviser, RevisionRequest
 
 __all__ = ["Calls"]
@@ -18,15 +20,17 @@ __all__ = ["Calls"]
 class Calls:
     """The calls of one run's reviser."""
 
-    def __init__(self, reviser: Reviser, *, priced: bool) -> None:
+    def __init__(self, reviser: Reviser, *, priced: bool, prices: Mapping[str, Price] | None = None) -> None:
         """Call nobody yet.
 
         Args:
             reviser: Who is called.
             priced: Whether what the calls cost is to be known.
+            prices: The caller's own, by name of model.
         """
         self._reviser = reviser
         self._priced = priced
+        self._prices = prices
         self._begun: dict[str, asyncio.Task[Proposed]] = {}
 
     def begin(self, request: RevisionRequest, digest: str, budget: Budget | None) -> None:
@@ -53,7 +57,7 @@ class Calls:
 
     async def called(self, request: RevisionRequest, budget: Budget | None) -> Proposed:
         """Call the reviser; what it raises loses nothing of the run."""
-        meter = count_usage(budget or (Budget(float("inf"), (), _unlimited) if self._priced else None))
+        meter = count_usage(budget or (Budget(float("inf"), (), _unlimited, self._prices) if self._priced else None))
         began, repairs = perf_counter(), list[Decision]()
         patch, problem = None, ""
         try:

@@ -87,12 +87,12 @@ class Item:
         found: list[dict[str, str]] = []
         expected = f"objects with {', '.join(fields)}, all of them texts"
         for item in self._listed(name, f"a list of {expected}"):
-            values = cast("Mapping[object, object]", item if isinstance(item, Mapping) else {})
+            values = _fields(item)
             texts = {field: clean(text) for field in fields if isinstance(text := values.get(field), str)}
             if len(texts) == len(fields) == len(values):
                 found.append(texts)
             else:
-                self.problems.append(wrong(self._field(name), expected, cast("object", item), self.step))
+                self.problems.append(wrong(self._field(name), expected, item, self.step))
         return found
 
     def add(self, code: str, field: str, message: str, hint: str) -> None:
@@ -180,6 +180,10 @@ def wrong(field: str, expected: str, found: object, step: str | None = None) -> 
         message=f"expected {expected}, found {_found(found)}",
         hint="write it as the schema says",
     )
+
+
+def _fields(value: object) -> Mapping[object, object]:
+    return cast("Mapping[object, object]", value) if isinstance(value, Mapping) else {}
 
 
 def _as_id(value: object) -> str | None:
