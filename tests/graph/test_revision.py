@@ -346,6 +346,37 @@ async def test_the_outcome_that_is_replaced_still_counts_in_the_usage() -> None:
     assert result["usage"].calls == 1
 
 
+async def test_a_specialist_of_gated_steps_stays_behind_gates_for_the_whole_run() -> None:
+    crew = Crew()
+
+    @specialist
+    async def payer(task: StepTask, context: StepContext) -> str:
+        """Pays."""
+        crew.done.append(task.step)
+        return "paid"
+
+    crew.all.append(payer)
+
+    def next_patch(request: Any) -> PlanPatch:
+        if request.trigger.step == "one":
+            return PlanPatch(drop=("pay",), replace=by("worker", "one").replace)
+        return by("payer", request.trigger.step)
+
+    plan = Plan(
+        steps=(
+            _step("one", "broken"),
+            HumanApprovalStep(id="ok", prompt="Pay?", depends_on=("two",)),
+            _step("pay", "payer", "ok"),
+            _step("two", "broken", "one"),
+        )
+    )
+    agent = crew.agent(ScriptedReviser([next_patch]), checkpointer=InMemorySaver())
+    result = await agent.ainvoke({"goal": "g", "plan": plan}, CONFIG)
+    assert "pay" not in [step.id for step in result["plan"].steps]
+    assert [(one.subject, one.chosen) for one in result["decisions"]] == [("one", "revise"), ("two", "refuse")]
+    assert crew.done == ["one"]
+
+
 def test_sync_calls_revise_as_well() -> None:
     async def crew_of() -> Crew:
         return Crew()

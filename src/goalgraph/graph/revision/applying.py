@@ -51,6 +51,7 @@ def applied(
     plan: Plan,
     outcomes: Mapping[str, Outcome],
     earlier: Collection[str],
+    guarded: Collection[str],
     is_guided: bool,
     at: str,
 ) -> Revised:
@@ -63,6 +64,7 @@ def applied(
         plan: As it is, flat.
         outcomes: Recorded so far.
         earlier: Digests of the plans that the run has had.
+        guarded: Specialists that the run has used only behind approvals so far; it stays so.
         is_guided: Whether a human has asked for it.
         at: Now; ISO 8601, UTC.
     """
@@ -84,6 +86,7 @@ def applied(
     else:
         after, gone = changed, superseded(plan, changed, outcomes)
         details |= {"plan": digest, "diff": diff_plans(plan, changed).text, "redone": list[JsonValue](gone)}
+        details["guarded"] = list[JsonValue](sorted(guarded))
     if patch:
         details["change"] = patch.model_dump(mode="json", exclude_defaults=True, exclude={"rationale"})
     return Revised(

@@ -71,6 +71,7 @@ class Revise:
             plan=stand.plan,
             outcomes=stand.outcomes,
             earlier=earlier_plans(stand.plan, stand.decisions),
+            guarded=self.rules.guarded(stand),
             is_guided=is_guided,
             at=_now(),
         )

@@ -17,7 +17,7 @@ from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.patch import PlanPatch
 from goalgraph.planner.plan import Plan
 from goalgraph.planner.reviser import RevisionRequest
-from goalgraph.planner.revision import revised
+from goalgraph.planner.revision import guarded_specialists, revised
 from goalgraph.planner.validation import PlanPolicy
 
 __all__ = ["Rules", "Stand", "stand_of", "unrevised"]
@@ -81,7 +81,12 @@ class Rules:
             cards=self.cards,
             inputs=stand.inputs,
             asked=self.asked,
+            guarded=_guarded(stand.decisions),
         )
+
+    def guarded(self, stand: Stand) -> frozenset[str]:
+        """Return the specialists that this plan of the run, and those before, use only behind approvals."""
+        return guarded_specialists(stand.plan, self.cards, self.asked) | _guarded(stand.decisions)
 
     def request(self, stand: Stand, one: Due) -> RevisionRequest:
         """Return what the reviser is told."""
@@ -126,6 +131,13 @@ def unrevised(decisions: Iterable[Decision]) -> tuple[str, ...]:
     """Say which steps stayed as they were because no revision was left."""
     found = [one for one in decisions if one.kind == "escalation" and one.chosen == "accept"]
     return tuple(f"step {one.subject!r} was not revised: {one.rationale}" for one in found)
+
+
+def _guarded(decisions: Iterable[Decision]) -> frozenset[str]:
+    """Specialists that earlier plans of a run used only behind approvals."""
+    answers = [one.answer for one in decisions if one.kind == "revision" and isinstance(one.answer, dict)]
+    listed = [answer["guarded"] for answer in answers if isinstance(answer.get("guarded"), list)]
+    return frozenset(str(name) for names in listed if isinstance(names, list) for name in names)
 
 
 def _guidance(history: Sequence[Decision]) -> str:
