@@ -16,7 +16,9 @@ from goalgraph import (
     PlanAgent,
     PlannerError,
     PlanningPolicy,
+    RevisionPolicy,
     StepContext,
+    StepResult,
     StepTask,
     aanswer,
     apending,
@@ -66,6 +68,7 @@ class Crew:
     keys: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     cancelled: list[str] = field(default_factory=list[str])
     seconds: float = 0.0
+    others: list[object] = field(default_factory=list[object])
 
     def agent(self, decomposer: Writing, **options: Any) -> PlanAgent:
         """Return an agent whose steps begin early."""
@@ -81,7 +84,8 @@ class Crew:
                 self.cancelled.append(task.step)
                 raise
             self.done.append(task.step)
-            return f"{task.step}: {task.instruction}"
+            told = f" from {', '.join(context.dependencies)}" if context.dependencies else ""
+            return f"{task.step}: {task.instruction}{told}"
 
         @specialist
         async def asker(task: StepTask, context: StepContext) -> str:
@@ -96,7 +100,8 @@ class Crew:
             raise RuntimeError("no")
 
         execution = options.pop("execution", ExecutionPolicy(eager=True))
-        return create_plan_agent(None, [worker, asker, broken], decomposer=decomposer, execution=execution, **options)
+        crew = [worker, asker, broken, *self.others]
+        return create_plan_agent(None, crew, decomposer=decomposer, execution=execution, **options)
 
 
 PLAN = Plan(steps=(_step("a"), _step("b"), _step("end", "worker", "a", "b")))
@@ -114,14 +119,14 @@ async def _early(
     return before, await running
 
 
-async def test_steps_that_need_nothing_begin_before_the_plan_is_there_and_are_done_once() -> None:
+async def test_steps_begin_before_the_plan_is_there_as_soon_as_what_they_need_is_and_are_done_once() -> None:
     crew, writing = Crew(), Writing([PLAN])
     before, result = await _early(crew, writing, crew.agent(writing))
-    assert before == ["a", "b"]
+    assert before == ["a", "b", "end"]
     assert crew.begun == ["a", "b", "end"]
     assert result["status"] == "complete"
     assert result["outcomes"]["a"].output == "a: a"
-    assert result["outcomes"]["end"].output == "end: end"
+    assert result["outcomes"]["end"].output == "end: end from a, b"
 
 
 async def test_a_step_that_is_not_over_when_the_plan_is_there_goes_on() -> None:
@@ -155,7 +160,7 @@ async def test_what_a_repaired_plan_has_unchanged_stays_done_and_the_rest_is_dro
 @pytest.mark.parametrize(
     ("step", "options"),
     [
-        pytest.param(_step("a", "worker", "b"), {}, id="needs another"),
+        pytest.param(_step("a", "worker", "b"), {}, id="needs what has not begun"),
         pytest.param(_step("a", "nobody"), {}, id="unknown specialist"),
         pytest.param(_step("a", task="{{ steps.b.output }}"), {}, id="names another"),
         pytest.param(_step("a", task="It is {{ now() }}"), {}, id="depends on the time"),
@@ -177,6 +182,36 @@ async def test_what_must_wait_does_not_begin_early(step: AgentStep, options: dic
     assert crew.begun == []
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_where_a_step_changes_what_was_done_with_its_result_is_done_again() -> None:
+    first = Plan(steps=(_step("a", task="the first way"), _step("end", "worker", "a")))
+    second = Plan(steps=(_step("a", task="the second way"), _step("end", "worker", "a")))
+    crew, writing = Crew(), Writing([first, second])
+    _, result = await _early(crew, writing, crew.agent(writing))
+    assert crew.begun == ["a", "end", "a", "end"]
+    assert result["outcomes"]["a"].output == "a: the second way"
+
+
+async def test_a_step_that_needs_one_that_failed_does_not_begin() -> None:
+    crew, writing = Crew(), Writing([Plan(steps=(_step("bad", "broken"), _step("end", "worker", "bad")))])
+    before, result = await _early(crew, writing, crew.agent(writing))
+    assert before == ["bad"]
+    assert result["outcomes"]["end"].status == "blocked"
+
+
+async def test_a_doubtful_result_is_not_gone_on_from_before_it_was_looked_at() -> None:
+    @specialist
+    async def doubter(task: StepTask, context: StepContext) -> StepResult:
+        """Doubts."""
+        return StepResult(output="perhaps", confidence=0.1)
+
+    crew, writing = Crew(), Writing([Plan(steps=(_step("maybe", "doubter"), _step("end", "worker", "maybe")))])
+    crew.others.append(doubter)
+    agent = crew.agent(writing, revision=RevisionPolicy(triggers=("step.confidence < 0.5",), max_revisions=1))
+    before, result = await _early(crew, writing, agent)
+    assert before == []
+    assert result["decisions"][0].kind == "revision"
 
 
 async def test_a_specialist_that_asks_is_asked_for_in_its_own_turn() -> None:
@@ -240,6 +275,6 @@ async def test_every_drafted_step_is_shown_at_once() -> None:
     await writing.told.wait()
     await asyncio.sleep(0.01)
     shown = [(event["step"], event["needs"], event["draft"], event["early"]) for event in seen]
-    assert shown == [("a", [], 1, True), ("b", [], 1, True), ("end", ["a", "b"], 1, False)]
+    assert shown == [("a", [], 1, True), ("b", [], 1, True), ("end", ["a", "b"], 1, True)]
     writing.go_on.set()
     await watching

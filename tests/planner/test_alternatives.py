@@ -13,6 +13,7 @@ from goalgraph.planner.alternatives import HINTS, BestOf
 from goalgraph.planner.decomposer import PlanRequest
 from goalgraph.planner.documents import read_document
 from goalgraph.planner.patch import digest_of
+from goalgraph.planner.plan import Step
 
 CARDS = (
     SpecialistCard(name="quick", seconds=1, cost_usd=5),
@@ -50,6 +51,10 @@ def request(on_decision: Callable[[Decision], None] = lambda _: None, **fields: 
     return PlanRequest(goal="g", cards=CARDS, on_decision=on_decision, **fields)
 
 
+def ignored(step: Step, number: int) -> None:
+    """Take a step, and forget it."""
+
+
 async def best_of(*script: Plan | Exception) -> tuple[Plan, Decision]:
     decisions: list[Decision] = []
     found = await BestOf(Scripted(script), len(script)).decompose(request(decisions.append))
@@ -65,9 +70,18 @@ async def best_of(*script: Plan | Exception) -> tuple[Plan, Decision]:
         ([plan("slow", "quick"), plan("slow"), plan("slow", "slow")], 2),
         ([plan("dark", "dark", chain=True), plan("dark", "quick"), plan("slow", "slow", chain=True)], 2),
         ([plan("dark", "quick"), plan("dark"), plan("slow")], 2),
+        ([plan("slow"), plan("dark", "dark", chain=True)], 1),
         ([plan("slow"), plan("slow"), plan("slow")], 1),
     ],
-    ids=["earlier", "parallel", "cheaper", "shorter where times are not known", "fewer steps", "the first of equals"],
+    ids=[
+        "earlier",
+        "parallel",
+        "cheaper",
+        "shorter where times are not known",
+        "fewer steps",
+        "seconds and steps are not compared",
+        "the first of equals",
+    ],
 )
 async def test_the_best_draft_is_taken(drafts: list[Plan], best: int) -> None:
     found, decision = await best_of(*drafts)
@@ -102,8 +116,7 @@ async def test_where_all_fail_the_first_ones_error_is_raised_with_the_others() -
 
 async def test_each_draft_is_told_something_else_and_no_steps_are_told() -> None:
     script = Scripted([plan("slow")] * 6)
-    told: list[object] = []
-    asked = request(constraints=("in French",), on_step=lambda *step: told.append(step))
+    asked = request(constraints=("in French",), on_step=ignored)
     await BestOf(script, 6).decompose(asked)
     assert [one.constraints for one in script.asked] == [
         ("in French", *([hint] if hint else [])) for hint in (*HINTS, *HINTS[:2])
@@ -116,7 +129,7 @@ async def test_each_draft_is_told_something_else_and_no_steps_are_told() -> None
 
 async def test_one_draft_is_the_planners_own() -> None:
     script, decisions = Scripted([plan("slow")]), list[Decision]()
-    asked = request(decisions.append, on_step=lambda *_: None)
+    asked = request(decisions.append, on_step=ignored)
     assert await BestOf(script, 1).decompose(asked) == plan("slow")
     assert script.asked == [asked]
     assert decisions == []

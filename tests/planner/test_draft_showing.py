@@ -90,6 +90,7 @@ def test_what_a_step_has_beside_the_form_is_told_as_text(step: Step, said: str) 
         SubPlanStep(id="a", plan="intake"),
         TransformStep(id="a", output={"x": 1}),
         MapStep(id="a", over=[1, 2], step=AgentStep(id="e", agent="x", task="t")),
+        MapStep(id="a", over="{{ input.x }}", step=AgentStep(id="e", agent="x", task="t", input={"x": 1})),
         MapStep(id="a", over="{{ input.x }}", step=TransformStep(id="e", output="{{ item }}")),
         ConditionStep(id="a", test="input.x", then=(AgentStep(id="b", agent="x", task="t"),)),
     ],

@@ -42,7 +42,8 @@ def estimate(*steps: Data, prices: Any = PRICES, history: History | None = None,
 
 
 def between(low: float, high: float | None) -> Range:
-    return Range(low=pytest.approx(low), high=pytest.approx(high) if high is not None else None)
+    about: Any = pytest.approx
+    return Range(low=about(low), high=about(high) if high is not None else None)
 
 
 def test_the_prompt_is_rendered_and_counted_and_what_is_not_known_yet_widens_the_range() -> None:

@@ -151,6 +151,8 @@ def _shape_faults(running: Running, changed: Plan, old: Mapping[str, Step], new:
                 continue
             if step.model_dump(exclude={"depends_on"}) != now.model_dump(exclude={"depends_on"}):
                 yield f"{step_id} is a gate, and changed"
+            if step_id in running.outcomes and running.outcomes[step_id].status == "failed" and step != now:
+                yield f"{step_id} was refused, and would be asked again"
             if not above[0][step_id] & new.keys() <= above[1][step_id]:
                 yield f"{step_id} is a gate, and moved"
             if set(conditions[0].get(step_id, ())) != set(conditions[1].get(step_id, ())):

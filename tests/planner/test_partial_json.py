@@ -59,7 +59,7 @@ def test_what_surrounds_the_object_is_passed_over(before: str, after: str) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ['{"name": "n", "steps": [{"id" "a"}, {"id": "b"}]}', '{"name": "n", oops, "steps": [1]}']
+    "text", ['{"name": "n", "steps": [{"id" "a"}, {"name": "b"}]}', '{"name": "n", oops, "steps": [1]}']
 )
 def test_after_a_mistake_nothing_more_is_certain(text: str) -> None:
     assert parts(text) == [{"name": "n"}]

@@ -1,6 +1,5 @@
 """Changes to a running plan: what each rule refuses, what it leaves alone, and that all problems come at once."""
 
-
 import pytest
 from tests.planner.small_revisions import (
     APPROVED,
@@ -22,6 +21,21 @@ from tests.planner.small_revisions import (
 
 from goalgraph import Outcome
 from goalgraph.planner.validation import PlanPolicy, validate_plan
+
+
+def named(given: Data | dict[str, Outcome] | set[tuple[str, str]] | str) -> str:
+    """Name a case by what is changed, by the step that is over last, and by what is wrong."""
+    if isinstance(given, str):
+        return given
+    if isinstance(given, set):
+        return "+".join(sorted(code for code, _ in given))
+    words = list[str]()
+    for field, value in given.items():
+        if isinstance(value, Outcome):
+            words = [field, value.status]
+        else:
+            words += [field, *(one if isinstance(one, str) else str(one["id"]) for one in value)]
+    return " ".join(words) or "nothing"
 
 
 @pytest.mark.parametrize(
@@ -93,6 +107,7 @@ from goalgraph.planner.validation import PlanPolicy, validate_plan
         ),
         ({"add": [agent("n", "draft", by="publisher")]}, DRAFTED, {("ungated_specialist", "n")}),
         ({"add": [agent("n", "ok", by="publisher")]}, APPROVED, {("ungated_specialist", "n")}),
+        ({"add": [agent("n", "ok", by="publisher")]}, REJECTED, {("ungated_specialist", "n")}),
         ({"add": [agent("n", fallback=["publisher"])]}, DRAFTED, {("ungated_specialist", "n")}),
         ({"add": [{"id": "n", "requires": ["publish"]}]}, DRAFTED, {("ungated_specialist", "n")}),
         ({"add": [{"id": "n", "agents": ["writer", "publisher"]}]}, DRAFTED, {("ungated_specialist", "n.publisher")}),
@@ -136,13 +151,14 @@ from goalgraph.planner.validation import PlanPolicy, validate_plan
         ({"drop": ["nothing"]}, DRAFTED, {("unknown_step", "nothing")}),
         ({"add": [agent("n", task="{{ input.missing }}")]}, DRAFTED, {("missing_input", "n")}),
     ],
+    ids=named,
 )
 def test_what_a_patch_may_not_do(patch: Data, done: dict[str, Outcome], expected: object) -> None:
-    named = {
+    short = {
         "around": {("gate_bypassed", "post"), ("gate_bypassed", "tell"), ("gated_step_changed", "post")},
         "swapped": {("gated_step_changed", "post")},
     }
-    assert codes(PUBLISH, patch, done) == (named[expected] if isinstance(expected, str) else expected)
+    assert codes(PUBLISH, patch, done) == (short[expected] if isinstance(expected, str) else expected)
 
 
 @pytest.mark.parametrize(
@@ -166,6 +182,7 @@ def test_what_a_patch_may_not_do(patch: Data, done: dict[str, Outcome], expected
             approval("sure"), agent("go", "sure", by="publisher")]}}}]}, DRAFTED),
         ({"add": [agent("check", "draft")], "rewire": {"ok": ["draft", "check"]}}, DRAFTED),
     ],
+    ids=named,
 )  # fmt: skip
 def test_what_a_patch_may_do(patch: Data, done: dict[str, Outcome]) -> None:
     found = changed(PUBLISH, patch, done)

@@ -1,6 +1,5 @@
 """Gates of all kinds and in all places, and what stands behind them, under changes to a running plan."""
 
-
 import pytest
 from tests.planner.small_revisions import (
     APPROVED,
@@ -239,8 +238,45 @@ def test_a_group_passes_on_the_gates_of_branches_that_must_succeed(
 
 @pytest.mark.parametrize("optional", ["b", "c"])
 def test_a_group_with_an_optional_branch_does_not_count_as_approved(optional: str) -> None:
-    branches = [agent("b", optional=optional == "b"), [approval("ok"), agent("c", optional=True)]]
+    branches = [agent("b", optional=optional == "b"), [approval("ok"), agent("c", optional=optional == "c")]]
     group = {"id": "g", "type": "parallel", "on_failure": "continue", "branches": branches[(optional == "c") :]}
     plan = flat(group, agent("z", "g"))
     graph = dag.graph(plan)
     assert not approved_steps(plan.steps, dict(graph), dag.order(graph)) & {"g", "z"}
+
+
+def test_a_step_in_a_branch_stands_behind_the_gates_of_its_condition_too() -> None:
+    steps = approval("ok"), approval("fine"), fork("f", "ok", then=("p", "q")), agent("p")
+    plan = flat(*steps, agent("q", "fine", join="any_success"))
+    layout = Layout.of(plan.steps, CARDS)
+    assert layout is not None
+    assert layout.before["p"] == {"ok"}
+    assert layout.before["q"] == {"ok", "fine"}
+
+
+def test_a_group_passes_on_no_gate_of_a_branch_that_may_be_skipped() -> None:
+    group = {"id": "g", "type": "parallel", "branches": [agent("b"), [approval("ok"), agent("c", when="input.x")]]}
+    plan = flat(group, agent("z", "g"))
+    layout = Layout.of(plan.steps, CARDS)
+    assert layout is not None
+    assert layout.before["z"] == set()
+
+
+def test_a_gate_keeps_each_of_the_steps_that_it_waits_for() -> None:
+    plan = flat(agent("a"), agent("b", "a", join="all_done"), approval("ok", "a", "b"))
+    assert codes(plan, {"rewire": {"ok": ["b"]}}) == {("gate_reordered", "ok")}
+
+
+def test_a_step_behind_either_of_two_approvals_gets_no_third_way() -> None:
+    plan = flat(
+        *(approval("ok"), approval("fine"), agent("a", "ok"), agent("b", "fine")),
+        agent("p", "a", "b", by="publisher", join="any_success"),
+    )
+    patch = {"add": [agent("n", by="backup")], "rewire": {"p": ["a", "b", "n"]}}
+    assert codes(plan, patch) == {("gate_bypassed", "p")}
+
+
+def test_an_approval_that_was_there_before_is_none_for_doing_a_step_again() -> None:
+    plan = flat(approval("ok"), agent("post", "ok", by="publisher"), approval("other"), agent("z", "other"))
+    done = outcomes(ok="succeeded", post="failed")
+    assert codes(plan, {"rewire": {"post": ["ok", "other"]}}, done) == {("approval_used", "post")}

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
 
 from langchain_core.language_models import BaseChatModel
 from pydantic import JsonValue
@@ -16,6 +18,7 @@ from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.compilation import compile_plan, items_of
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.decomposer import Decomposer, PlanRequest
+from goalgraph.planner.degrading import Degrading
 from goalgraph.planner.estimate import Estimate, ModelCall, estimate_plan
 from goalgraph.planner.expansion import expand_plans
 from goalgraph.planner.forecast import Asked, instruction_of
@@ -53,7 +56,10 @@ async def generate_plan(
     alternatives: int = 1,
     history: History | None = None,
     prices: Mapping[str, Price] | None = None,
+    on_step: Callable[[Step, int], None] | None = None,
     on_decision: Callable[[Decision], None] | None = None,
+    least: Literal["full", "simple", "single"] = "full",
+    prompts: Prompts | Mapping[str, str] | str | Path | None = None,
     requests_per_second: float | Mapping[str, float] | None = None,
 ) -> Plan:
     """Make a plan without running it.
@@ -72,11 +78,16 @@ async def generate_plan(
         alternatives: How many plans are drafted at the same time; the best is returned, see `BestOf`.
         history: What earlier runs tell, to score the drafts by.
         prices: The caller's own, by name of model, for the same.
+        on_step: Called with each step as soon as the model has drafted it, and the number of the draft; see
+            `PlanRequest`. Not where there are several drafts at the same time.
         on_decision: Called with what is decided on the way, such as which draft is the best.
+        least: What is good enough where no better plan can be made; see `PlanningPolicy`.
+        prompts: As for `create_plan_agent`.
         requests_per_second: As for `create_plan_agent`.
 
     Raises:
         InvalidGoal: The goal is empty, or nothing can be made of it.
+        InvalidPrompt: A template in your words cannot be used.
         PlannerError: The model gave no valid plan.
         UnknownSpecialist: ``available`` names one that is not there.
     """
@@ -88,11 +99,12 @@ async def generate_plan(
         available=frozenset(available) if available is not None else None,
     )
     chat = resolve_model(model, requests_per_second=requests_per_second) if model is not None else None
-    decomposer = decomposer_of(chat)
-    if chat is None and policy.require_approval:
-        decomposer = _Guarding(decomposer)
+    own = prompts if prompts is None or isinstance(prompts, Prompts) else Prompts(prompts)
+    decomposer: Decomposer = BestOf(decomposer_of(chat, own), alternatives, history=history, prices=prices)
+    if least != "full":
+        decomposer = Degrading(decomposer=decomposer, least=least)
     request = request_of(goal, cards, policy, inputs, constraints, on_decision)
-    return await drafted(BestOf(decomposer, alternatives, history=history, prices=prices), request)
+    return await drafted(decomposer, replace(request, on_step=on_step))
 
 
 def request_of(
@@ -182,7 +194,7 @@ def decomposer_of(model: BaseChatModel | None, prompts: Prompts | None = None) -
         return ModelDecomposer(model, prompts=prompts)
     from goalgraph.planner.offline import OfflineDecomposer  # here, because its rules take a while to compile
 
-    return OfflineDecomposer()
+    return _Guarding(OfflineDecomposer())
 
 
 def reviser_of(model: BaseChatModel | None, prompts: Prompts | None = None) -> Reviser:

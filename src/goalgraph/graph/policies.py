@@ -96,9 +96,9 @@ class ExecutionPolicy:
     """Seconds that an attempt may go on without a sign of life: progress that it tells, tokens, starts and ends of
     calls of models and tools, inside of it. Unlike ``step_timeout`` it lets work be long that is seen to move."""
     eager: bool = False
-    """Whether steps that need no others may begin while the model still writes the rest of the plan: those of
-    specialists in front of which nobody is asked, and only where no plan is reviewed. What was done stays done where
-    the finished plan has that step just so; else it is cancelled, or its result dropped."""
+    """Whether steps may begin while the model still writes the rest of the plan, as soon as what they need is there:
+    those of specialists in front of which nobody is asked, and only where no plan is reviewed. What was done stays done
+    where the finished plan has that step just so; else it is cancelled, or its result dropped."""
     min_confidence: float | None = None
     """For steps that set none of their own: below it an outcome counts as weak, and the answer as degraded."""
     retry: Retry | NativeRetry | None = None

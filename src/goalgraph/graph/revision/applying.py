@@ -158,8 +158,6 @@ def _is_derived(outcome: Outcome, index: PlanIndex) -> bool:
     """Whether an outcome only follows from others."""
     if outcome.status in ("blocked", "cancelled"):
         return True
-    if outcome.status == "skipped":
-        return outcome.started_at is None
     return outcome.status == "failed" and index.steps[outcome.step].type == "parallel"
 
 

@@ -8,11 +8,13 @@ from typing import Literal
 from pydantic import JsonValue
 
 from goalgraph.errors import InvalidPlan, PlanProblem
+from goalgraph.graph.board.index import PlanIndex
 from goalgraph.graph.policies import RevisionPolicy
 from goalgraph.graph.revision.triggers import Due, due, spent
 from goalgraph.graph.state import PlanState
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.decision import Decision
+from goalgraph.planner.gates import is_gate
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.patch import PlanPatch
 from goalgraph.planner.plan import Plan
@@ -76,7 +78,7 @@ class Rules:
             stand.plan,
             patch,
             outcomes=stand.outcomes,
-            at_work=stand.at_work,
+            at_work=[*stand.at_work, *_asked_now(stand)],
             policy=self.plan_policy,
             cards=self.cards,
             inputs=stand.inputs,
@@ -131,6 +133,16 @@ def unrevised(decisions: Iterable[Decision]) -> tuple[str, ...]:
     """Say which steps stayed as they were because no revision was left."""
     found = [one for one in decisions if one.kind == "escalation" and one.chosen == "accept"]
     return tuple(f"step {one.subject!r} was not revised: {one.rationale}" for one in found)
+
+
+def _asked_now(stand: Stand) -> list[str]:
+    """Gates whose turn has come: what is put behind them now, whoever is asked has not seen."""
+    index = PlanIndex.of(stand.plan)
+    return [
+        step.id
+        for step in stand.plan.steps
+        if is_gate(step) and step.id not in stand.outcomes and stand.outcomes.keys() >= set(index.awaited(step.id))
+    ]
 
 
 def _guarded(decisions: Iterable[Decision]) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""First steps that are done while the rest of the plan is still being written."""
+"""Steps that are done while the rest of the plan is still being written."""
 
 import asyncio
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphBubbleUp
@@ -36,7 +36,7 @@ __all__ = ["EarlyStart", "EarlySteps"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlyStart:
-    """Lets steps begin before their plan is complete: those of a specialist's that need nothing and ask nobody."""
+    """Lets steps begin before their plan is complete: those of specialists in front of which nobody is asked."""
 
     registry: SpecialistRegistry
     execution: ExecutionPolicy
@@ -50,13 +50,7 @@ class EarlyStart:
 
     def may_begin(self, step: Step) -> bool:
         """Whether nothing is against doing a step before the plan is known, as far as the step itself tells."""
-        if (
-            step.type != "agent"
-            or step.agents
-            or step.depends_on
-            or step.when is not None
-            or step.join != "all_success"
-        ):
+        if step.type != "agent" or step.agents or step.when is not None or step.join != "all_success":
             return False
         cards = self.registry.cards
         known = {card.name for card in cards} if self.policy.available is None else self.policy.available
@@ -69,8 +63,14 @@ class EarlyStart:
         return not named.steps and not named.names
 
 
-_Begun = tuple[str, asyncio.Task[Outcome]]
-"""Key and task."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """A step that was begun."""
+
+    key: str
+    task: asyncio.Task[Outcome]
+    needs: Mapping[str, asyncio.Task[Outcome]]
+    """Early steps too, by id."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,11 +82,16 @@ class EarlySteps:
     goal: str
     inputs: Mapping[str, JsonValue]
     place: Mapping[str, Any]
-    _tasks: dict[str, _Begun] = field(default_factory=dict[str, _Begun])
+    _begun: dict[str, _Begun] = field(default_factory=dict[str, _Begun])
+    _working: dict[asyncio.Task[Outcome], str] = field(default_factory=dict[asyncio.Task[Outcome], str])
+    """Who is at work in each."""
 
     def begin(self, step: Step) -> bool:
-        """Begin a step that was just drafted, if that is possible; say whether it was begun."""
-        if step.type != "agent":
+        """Begin a step that was just drafted, if that is possible; say whether it was begun.
+
+        One that needs others begins as soon as these have succeeded, where they were begun too.
+        """
+        if step.type != "agent" or not self._begun.keys() >= set(step.depends_on):
             return False
         try:
             if not self.start.may_begin(step):
@@ -101,24 +106,31 @@ class EarlySteps:
         if not isinstance(arguments, dict) or self._is_asked(step, chain, instruction, arguments):
             return False
         key = self._key(step.id, instruction, arguments)
-        before, _ = self._tasks.get(step.id, (None, None))
-        if before == key:  # the draft before had it too
+        needs = {need: self._begun[need].task for need in step.depends_on}
+        before = self._begun.get(step.id)
+        if before is not None and before.key == key and dict(before.needs) == needs:  # the draft before had it too
             return True
         self.drop(step.id)
-        if not self._has_place(chain[0]):
+        if not needs and not self._has_place(chain[0]):
             return False
-        work = self._done(step, StepTask(step=step.id, instruction=instruction, input=arguments), chain, key)
-        self._tasks[step.id] = (key, asyncio.get_running_loop().create_task(work, name=chain[0]))
+        work = self._done(step, StepTask(step=step.id, instruction=instruction, input=arguments), chain, key, needs)
+        task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(self._end)
+        if not needs:
+            self._working[task] = chain[0]
+        self._begun[step.id] = _Begun(key=key, task=task, needs=needs)
         return True
 
     def drop(self, step_id: str) -> None:
-        """End a step that is not to be done after all."""
-        if (begun := self._tasks.pop(step_id, None)) is not None:
-            begun[1].cancel()
+        """End a step that is not to be done after all, and those that need it."""
+        if (begun := self._begun.pop(step_id, None)) is not None:
+            begun.task.cancel()
+            for other in [one for one, it in self._begun.items() if it.needs.get(step_id) is begun.task]:
+                self.drop(other)
 
     def keep(self, ids: frozenset[str]) -> None:
         """End those that the plan does not have."""
-        for step_id in self._tasks.keys() - ids:
+        for step_id in self._begun.keys() - ids:
             self.drop(step_id)
 
     async def outcome(self, step_id: str, key: str) -> Outcome | None:
@@ -128,31 +140,50 @@ class EarlySteps:
             step_id: The step, whose turn has come.
             key: Its idempotency key: of the same step with the same resolved input it is the same.
         """
-        begun, task = self._tasks.pop(step_id, (None, None))
-        if task is None:
+        begun = self._begun.get(step_id)
+        if begun is None or begun.key != key:
+            self.drop(step_id)
             return None
-        if begun != key:
-            task.cancel()
-            return None
+        del self._begun[step_id]
         try:
-            return await task
+            return await begun.task
         except GraphBubbleUp:
             return None
 
     async def end(self) -> None:
         """Leave nothing behind."""
-        tasks = [task for _, task in self._tasks.values()]
-        self._tasks.clear()
+        tasks = [begun.task for begun in self._begun.values()]
+        self._begun.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _done(self, step: AgentStep, task: StepTask, chain: tuple[str, ...], key: str) -> Outcome:
+    async def _done(
+        self,
+        step: AgentStep,
+        task: StepTask,
+        chain: tuple[str, ...],
+        key: str,
+        needs: Mapping[str, asyncio.Task[Outcome]],
+    ) -> Outcome:
+        dependencies = {need: await self._succeeded(other) for need, other in needs.items()}
+        here = cast("asyncio.Task[Outcome]", asyncio.current_task())
+        if needs:
+            if not self._has_place(chain[0]):
+                raise GraphBubbleUp  # it waits for its own turn
+            self._working[here] = chain[0]
         execution, meter = self.start.execution, count_usage()
         doing(Around(namespace=str(self.place.get("checkpoint_ns") or ""), key=key))
         outcome = await perform(
             task,
-            partial(StepContext, goal=self.goal, idempotency_key=key, asking=_later, artifacts=self.start.artifacts),
+            partial(
+                StepContext,
+                goal=self.goal,
+                dependencies=dependencies,
+                idempotency_key=key,
+                asking=_later,
+                artifacts=self.start.artifacts,
+            ),
             [self.start.registry.get(name) for name in chain],
             report=_dropped,
             started_at=datetime.now(UTC).isoformat(),
@@ -164,8 +195,26 @@ class EarlySteps:
         )
         return outcome.model_copy(update={"usage": meter.usage}) if meter.calls else outcome
 
+    async def _succeeded(self, need: asyncio.Task[Outcome]) -> Outcome:
+        """Wait for a step that another one needs.
+
+        Raises:
+            GraphBubbleUp: It has not come to what the other one could go on from.
+        """
+        await asyncio.wait([need])
+        if need.cancelled() or need.exception() is not None or need.result().status != "succeeded":
+            raise GraphBubbleUp
+        if self.run.rules is not None and need.result().confidence is not None:
+            raise GraphBubbleUp  # whether that is good enough is looked at in its own turn
+        return need.result()
+
+    def _end(self, task: asyncio.Task[Outcome]) -> None:
+        self._working.pop(task, None)
+        if not task.cancelled():
+            task.exception()  # else it is complained about where nobody takes the step over
+
     def _has_place(self, specialist: str) -> bool:
-        working = Counter(task.get_name() for _, task in self._tasks.values() if not task.done())
+        working = Counter(self._working.values())
         most, own = self.run.max_concurrency, self.start.registry.get(specialist).card.max_concurrency
         return (most is None or working.total() < most) and (own is None or working[specialist] < own)
 
