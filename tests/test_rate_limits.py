@@ -9,6 +9,7 @@ import httpx
 import pytest
 import respx
 from langchain_core.rate_limiters import InMemoryRateLimiter
+from tests.planner.openai_wire import Said, answer
 
 from goalgraph import as_specialist, create_plan_agent, generate_plan, specialist
 from goalgraph.models import resolve_model
@@ -70,13 +71,11 @@ def test_a_rate_is_above_zero(rate: Any) -> None:
         resolve_model("openai:m", requests_per_second=rate)
 
 
-def answer(request: httpx.Request) -> httpx.Response:
+def planned_or_written(request: httpx.Request) -> httpx.Response:
     messages = json.loads(request.content)["messages"]
     plan: dict[str, Any] = {"name": "n", "steps": [{"id": "a", "agent": "worker", "task": "t", "depends_on": []}]}
-    text = json.dumps(plan) if any("worker" in str(one["content"]) for one in messages) else "written"
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-    body = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
-    return httpx.Response(200, json=body)
+    asks_for_a_plan = any("worker" in str(one["content"]) for one in messages)
+    return answer(request, Said(text=json.dumps(plan) if asks_for_a_plan else "written"))
 
 
 async def test_planners_and_specialists_that_are_made_by_name_keep_to_one_rate() -> None:
@@ -84,7 +83,7 @@ async def test_planners_and_specialists_that_are_made_by_name_keep_to_one_rate()
 
     def serve(request: httpx.Request) -> httpx.Response:
         times.append(time.monotonic() - began)
-        return answer(request)
+        return planned_or_written(request)
 
     with respx.mock(using="httpcore2", base_url=URL) as server:
         server.post("/chat/completions").mock(side_effect=serve)

@@ -15,7 +15,7 @@ import pytest
 from goalgraph import StepContext, StepTask, specialist
 from goalgraph.errors import InvalidSpecialist
 from goalgraph.specialists import FunctionSpecialist
-from goalgraph.specialists.function import in_thread
+from goalgraph.specialists.threads import in_thread
 
 TASK = StepTask(step="s", instruction="do it", input={"x": 1})
 CONTEXT = StepContext(goal="g")
@@ -165,6 +165,10 @@ def test_name_and_description_are_the_functions_own_unless_given() -> None:
         "capabilities": ("a", "b"),
         "max_concurrency": 2,
         "output_schema": None,
+        "model": None,
+        "cost_usd": None,
+        "seconds": None,
+        "effects": False,
     }
 
 

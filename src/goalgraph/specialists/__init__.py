@@ -3,15 +3,24 @@
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.specialists.adapters import RunnableSpecialist, as_specialist
 from goalgraph.specialists.artifacts import ArtifactStore, FolderArtifacts
+from goalgraph.specialists.assessing import Assess, Assessment, Assessor
+from goalgraph.specialists.assessors import all_of, fits, parses
+from goalgraph.specialists.commands import passes
+from goalgraph.specialists.confidence import from_logprobs
 from goalgraph.specialists.function import FunctionSpecialist, specialist
+from goalgraph.specialists.grading import ModelGrader
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.specialists.router import route
 from goalgraph.specialists.specialist import Specialist, StepContext, StepResult, StepTask
 
 __all__ = [
     "ArtifactStore",
+    "Assess",
+    "Assessment",
+    "Assessor",
     "FolderArtifacts",
     "FunctionSpecialist",
+    "ModelGrader",
     "RunnableSpecialist",
     "Specialist",
     "SpecialistCard",
@@ -19,7 +28,12 @@ __all__ = [
     "StepContext",
     "StepResult",
     "StepTask",
+    "all_of",
     "as_specialist",
+    "fits",
+    "from_logprobs",
+    "parses",
+    "passes",
     "route",
     "specialist",
 ]

@@ -15,10 +15,10 @@ from goalgraph.models import complete, for_this_loop, model_name
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.outcome import Outcome
 from goalgraph.prompts import DEFAULT_PROMPTS, Prompts, Summarizer, prompt_limit, unheard
+from goalgraph.specialists.assessing import Assess, Assessed, has_assessor, judge_of
 from goalgraph.specialists.briefing import brief, fitted_brief
 from goalgraph.specialists.foreseen import prompt_of
 from goalgraph.specialists.function import check_amounts, specialist, terms
-from goalgraph.specialists.results import as_result
 from goalgraph.specialists.schemas import OutputType, declared_schema
 from goalgraph.specialists.specialist import Specialist, StepContext, StepResult, StepTask
 
@@ -86,7 +86,7 @@ class RunnableSpecialist:
         answer = _answer(returned)
         if not lost:
             return answer
-        result = as_result(answer)
+        result = answer if isinstance(answer, StepResult) else StepResult(output=answer)
         return result.model_copy(update={"degraded": (*lost, *result.degraded)})
 
     async def _brief(self, task: StepTask, context: StepContext, system: str) -> tuple[str, tuple[str, ...]]:
@@ -155,6 +155,8 @@ def as_specialist(
     cost_usd: float | None = None,
     seconds: float | None = None,
     effects: bool = False,
+    confidence: str | None = None,
+    assess: Assess | None = None,
 ) -> Specialist:
     """Make a specialist of a function, a chat model, a compiled graph, a tool, or any other Runnable.
 
@@ -174,17 +176,22 @@ def as_specialist(
         cost_usd: What a step usually costs, in USD.
         seconds: How long a step usually takes.
         effects: Whether it has effects outside of the run, such as mail that is sent; reviewers are told.
+        confidence: Where its outputs say how sure it is, such as ``"output.confidence"``. ``"logprobs"``: how sure a
+            chat model was of its tokens (`from_logprobs`), which it must be told to give:
+            ``ChatOpenAI(..., logprobs=True)``.
+        assess: Who judges its results, beside what it has of its own; see `specialist`.
 
     Raises:
         InvalidSpecialist: It is none of these, or has no name, or is a graph whose state all of its calls share, or the
             output is neither a model nor a schema, or a limit is set for what is no Runnable,
-            or cost or time are no amounts.
+            or cost or time are no amounts, or there is nothing to read the confidence from, or nobody to assess it.
         ValueError: ``max_input_tokens`` is not positive.
     """
     if isinstance(one, type):
         raise InvalidSpecialist(f"{one.__name__} is a class, not a specialist", hint=f"give {one.__name__}(...)")
     able = terms(capabilities)
     check_amounts(cost_usd=cost_usd, seconds=seconds)
+    judge = judge_of(confidence, assess)
     if (max_input_tokens is not None or summarize) and (isinstance(one, Specialist) or not isinstance(one, Runnable)):
         raise InvalidSpecialist(
             f"a {type(one).__name__} shortens its prompts itself",
@@ -202,7 +209,8 @@ def as_specialist(
             "effects": effects or None,
         }
         changes = {field: value for field, value in changes.items() if value not in (None, ())}
-        return _Renamed(one, one.card.model_copy(update=changes)) if changes else one
+        renamed = _Renamed(one, one.card.model_copy(update=changes)) if changes else one
+        return renamed if judge is None else Assessed(renamed, judge)
     if isinstance(one, Runnable):
         runnable = cast("Any", one)
         own = name if name is not None else _own_name(runnable)
@@ -219,7 +227,7 @@ def as_specialist(
                 "checkpointer",
             )
         about = description if description is not None else str(getattr(runnable, "description", None) or "")
-        return RunnableSpecialist(
+        made = RunnableSpecialist(
             runnable,
             SpecialistCard(
                 name=own,
@@ -236,6 +244,7 @@ def as_specialist(
             summarize=summarize,
             prompts=prompts,
         )
+        return made if judge is None else Assessed(made, judge)
     if callable(one):
         return specialist(
             name=name,
@@ -246,6 +255,8 @@ def as_specialist(
             cost_usd=cost_usd,
             seconds=seconds,
             effects=effects,
+            confidence=confidence,
+            assess=assess,
         )(one)
     raise InvalidSpecialist(
         f"a {type(one).__name__} is no specialist", hint="give a function, a Runnable, or an object with card and run()"
@@ -258,6 +269,10 @@ class _Renamed:
 
     one: Specialist
     card: SpecialistCard
+
+    @property
+    def is_assessed(self) -> bool:
+        return has_assessor(self.one)
 
     async def run(self, task: StepTask, context: StepContext) -> object:
         return await self.one.run(task, context)
@@ -329,7 +344,7 @@ def _answer(returned: object) -> object:
             return state["structured_response"]
         messages = state.get("messages")
         if isinstance(messages, list) and messages and isinstance(messages[-1], BaseMessage):
-            return messages[-1].text
+            return messages[-1]
         return state
     return returned
 

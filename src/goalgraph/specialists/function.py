@@ -1,33 +1,29 @@
 """Functions as specialists: `@specialist` for sync and async ones, with one parameter or two."""
 
-import asyncio
-import contextlib
-import contextvars
 import functools
 import inspect
-import threading
 from collections.abc import Callable, Sequence
-from typing import TypeVar, cast, overload
+from typing import cast, overload
 
 from goalgraph.errors import InvalidSpecialist
 from goalgraph.planner.card import SpecialistCard
+from goalgraph.specialists.assessing import Assess, Judge, judge_of
 from goalgraph.specialists.briefing import brief
 from goalgraph.specialists.schemas import OutputType, declared_schema, returned_schema
 from goalgraph.specialists.specialist import StepContext, StepTask
+from goalgraph.specialists.threads import in_thread
 
-__all__ = ["FunctionSpecialist", "check_amounts", "in_thread", "specialist", "terms"]
+__all__ = ["FunctionSpecialist", "check_amounts", "specialist", "terms"]
 
-T = TypeVar("T")
 Function = Callable[..., object]
 
 _FORMS = "write it as f(task, context), or as f(text)"
-_LEFT = "its thread is left behind, since a thread cannot be stopped"
 
 
 class FunctionSpecialist:
     """A function that does steps; it can still be called as the function it was."""
 
-    def __init__(self, function: Function, card: SpecialistCard) -> None:
+    def __init__(self, function: Function, card: SpecialistCard, judge: Judge | None = None) -> None:
         try:
             signature = inspect.signature(function)
         except (TypeError, ValueError):
@@ -45,6 +41,7 @@ class FunctionSpecialist:
         self._takes_text = len(parameters) == 1 and parameters[0].kind is not inspect.Parameter.VAR_POSITIONAL
         self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
         self.card = card
+        self.judge = judge
         self.__doc__ = function.__doc__
 
     def __call__(self, *args: object, **kwargs: object) -> object:
@@ -54,11 +51,17 @@ class FunctionSpecialist:
     def __repr__(self) -> str:
         return f"<specialist {self.card.name!r}>"
 
+    @property
+    def is_assessed(self) -> bool:
+        """Whether somebody has been named to assess its results."""
+        return self.judge is not None and self.judge.assessor is not None
+
     async def run(self, task: StepTask, context: StepContext) -> object:
         """Call the function; a sync one in a thread of its own, so that it may block."""
         arguments = (brief(task, context),) if self._takes_text else (task, context)
         returned = self._function(*arguments) if self._is_async else await in_thread(self._function, *arguments)
-        return await returned if inspect.isawaitable(returned) else returned
+        returned = await returned if inspect.isawaitable(returned) else returned
+        return returned if self.judge is None else await self.judge.settled(returned, task, context)
 
 
 @overload
@@ -74,6 +77,8 @@ def specialist(
     cost_usd: float | None = None,
     seconds: float | None = None,
     effects: bool = False,
+    confidence: str | None = None,
+    assess: Assess | None = None,
 ) -> Callable[[Function], FunctionSpecialist]: ...
 def specialist(
     function: Function | None = None,
@@ -87,6 +92,8 @@ def specialist(
     cost_usd: float | None = None,
     seconds: float | None = None,
     effects: bool = False,
+    confidence: str | None = None,
+    assess: Assess | None = None,
 ) -> FunctionSpecialist | Callable[[Function], FunctionSpecialist]:
     """Make a specialist of a function.
 
@@ -103,13 +110,19 @@ def specialist(
             earlier runs at most.
         seconds: How long a step usually takes.
         effects: Whether it has effects outside of the run, such as mail that is sent; reviewers are told.
+        confidence: Where its outputs say how sure it is, such as ``"output.confidence"``; ``"logprobs"`` for a function
+            that returns a chat model's message (`from_logprobs`). Without it only `StepResult.confidence` says so.
+        assess: Who judges its results: an `Assessor`, or a function of task, result and, if it likes, context. The
+            lower of its own confidence and the assessed one counts.
 
     Raises:
         InvalidSpecialist: The function takes neither one parameter nor two, capabilities are no sequence of terms, the
-            output is neither a model nor a schema, or cost or time are no amounts.
+            output is neither a model nor a schema, cost or time are no amounts, or there is nothing to read the
+            confidence from, or nobody to assess it.
     """
     able = terms(capabilities)
     check_amounts(cost_usd=cost_usd, seconds=seconds)
+    judge = judge_of(confidence, assess)
 
     def wrap(wrapped: Function) -> FunctionSpecialist:
         own = wrapped
@@ -128,6 +141,7 @@ def specialist(
                 seconds=seconds,
                 effects=effects,
             ),
+            judge,
         )
 
     return wrap if function is None else wrap(function)
@@ -155,43 +169,3 @@ def check_amounts(**amounts: float | None) -> None:
     for name, amount in amounts.items():
         if amount is not None and not 0 <= amount < float("inf"):
             raise InvalidSpecialist(f"a specialist's {name} is {amount!r}", hint="give 0 or more, or leave it out")
-
-
-async def in_thread(function: Callable[..., T], *arguments: object) -> T:
-    """Run a blocking function in a daemon thread of its own; what it raises is raised here.
-
-    Unlike a pool's thread, one that hangs past its step's timeout neither takes a place from others nor holds up the
-    end of the process. Where this is cancelled before, a note on the cancellation says that the thread is left behind.
-    """
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[None] = loop.create_future()
-    context = contextvars.copy_context()
-    # Not through the future, which refuses some exceptions, and hands others to the loop.
-    results: list[T] = []
-    failures: list[BaseException] = []
-
-    def settle() -> None:
-        if not ended.done():
-            ended.set_result(None)
-
-    def work() -> None:
-        try:
-            results.append(context.run(function, *arguments))
-        except BaseException as error:
-            failures.append(error)
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle)
-
-    threading.Thread(target=work, name=f"specialist {getattr(function, '__name__', '')}", daemon=True).start()
-    try:
-        await ended
-    except asyncio.CancelledError as cancelled:
-        if not (results or failures):
-            cancelled.add_note(_LEFT)
-        raise
-    if failures:
-        try:
-            raise failures[0]
-        finally:
-            failures.clear()  # it holds this frame, which would hold it
-    return results[0]

@@ -7,6 +7,7 @@ from typing import cast
 from goalgraph.errors import InvalidSpecialist, UnknownSpecialist
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.specialists.adapters import as_specialist
+from goalgraph.specialists.assessing import Assess, Assessed, Judge, as_assessor, has_assessor
 from goalgraph.specialists.specialist import Specialist
 
 __all__ = ["SpecialistRegistry"]
@@ -87,6 +88,19 @@ class SpecialistRegistry:
         """Return a registry that later changes to this one do not reach."""
         fresh = SpecialistRegistry()
         fresh._by_name = dict(self._by_name)
+        return fresh
+
+    def assessed(self, assess: Assess) -> "SpecialistRegistry":
+        """Return a registry of the same specialists, of whom those without an assessor of their own have this one.
+
+        Raises:
+            InvalidSpecialist: It is no assessor.
+        """
+        judge = Judge(assessor=as_assessor(assess))
+        fresh = SpecialistRegistry()
+        fresh._by_name = {
+            name: one if has_assessor(one) else Assessed(one, judge) for name, one in self._by_name.items()
+        }
         return fresh
 
     @property

@@ -12,10 +12,11 @@ from pydantic import JsonValue
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from goalgraph.specialists.artifacts import ArtifactStore, stored
+from goalgraph.specialists.confidence import known_confidence, refused
 from goalgraph.specialists.schemas import misfits
 from goalgraph.specialists.specialist import StepResult
 
-__all__ = ["InvalidOutput", "OutputTooLarge", "as_json", "as_result", "fitting", "kept"]
+__all__ = ["InvalidOutput", "OutputTooLarge", "as_json", "as_result", "checked", "fitting", "kept"]
 
 MAX_CHARACTERS = 5_000_000
 """Largest output that is kept, counted in characters of all its texts, keys and numbers, and one for each item."""
@@ -36,12 +37,21 @@ class OutputTooLarge(ValueError):
 
 
 def as_result(returned: object) -> StepResult:
-    """Read what a specialist returned: a result as it is, a message by its text, anything else as the output."""
+    """Read what a specialist returned: a result, a message by its text, anything else as the output."""
     if isinstance(returned, StepResult):
-        return returned
+        if isinstance(returned.output, BaseMessage):
+            returned = returned.model_copy(update={"output": returned.output.text})
+        return returned if returned.confidence is None else _known(returned, returned.confidence)
     if isinstance(returned, BaseMessage):
         return StepResult(output=returned.text)
     return StepResult(output=returned)
+
+
+def _known(result: StepResult, confidence: float) -> StepResult:
+    """Refuse a confidence that came past the result's own check: pydantic makes changed copies without one."""
+    if known_confidence(confidence) is not None:
+        return result
+    return result.model_copy(update={"confidence": None, "degraded": (*result.degraded, refused(confidence))})
 
 
 def as_json(value: object, *, max_characters: int = MAX_CHARACTERS) -> JsonValue:
@@ -72,6 +82,32 @@ def fitting(output: JsonValue, schema: Mapping[str, JsonValue] | None) -> JsonVa
     return output
 
 
+def checked(
+    output: object, schema: Mapping[str, JsonValue] | None, store: ArtifactStore | None
+) -> tuple[JsonValue, int]:
+    """Turn an output into JSON that fits a schema.
+
+    Args:
+        output: As a specialist gave it.
+        schema: JSON Schema that it must fit.
+        store: Where it may be kept if it is large; None: there is none.
+
+    Returns:
+        The output, and its size as `as_json` counts it.
+
+    Raises:
+        InvalidOutput: See `as_json` and `fitting`.
+        OutputTooLarge: It is too large, even for the store.
+    """
+    cleaner = _Cleaner(MAX_CHARACTERS if store is None else MAX_STORED_CHARACTERS)
+    try:
+        return fitting(cleaner.clean(output, 0), schema), cleaner.spent
+    except OutputTooLarge as error:
+        if store is not None:
+            raise
+        raise OutputTooLarge(f"{error}, or keep it with create_plan_agent(..., artifacts=a folder)") from None
+
+
 async def kept(
     result: StepResult, schema: Mapping[str, JsonValue] | None, store: ArtifactStore | None
 ) -> tuple[StepResult, JsonValue]:
@@ -87,17 +123,11 @@ async def kept(
         `StepContext.load`.
 
     Raises:
-        InvalidOutput: See `as_json` and `fitting`.
-        OutputTooLarge: It is too large, even for the store.
+        InvalidOutput: See `checked`.
+        OutputTooLarge: See `checked`.
     """
-    cleaner = _Cleaner(MAX_CHARACTERS if store is None else MAX_STORED_CHARACTERS)
-    try:
-        output = fitting(cleaner.clean(result.output, 0), schema)
-    except OutputTooLarge as error:
-        if store is not None:
-            raise
-        raise OutputTooLarge(f"{error}, or keep it with create_plan_agent(..., artifacts=a folder)") from None
-    if store is None or cleaner.spent <= MAX_CHARACTERS:
+    output, size = checked(result.output, schema, store)
+    if store is None or size <= MAX_CHARACTERS:
         return result, output
     reference, artifact = await asyncio.to_thread(stored, output, store)
     return result.model_copy(update={"artifacts": (*result.artifacts, artifact)}), reference

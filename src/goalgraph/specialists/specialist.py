@@ -1,17 +1,21 @@
 """What a specialist is, what it is given, and what it may give back."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Protocol, runtime_checkable
+from typing import Annotated, Protocol, cast, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.outcome import Artifact, Outcome
 from goalgraph.specialists.artifacts import ArtifactStore, loaded
+from goalgraph.specialists.confidence import known_confidence, refused
 
 __all__ = ["Specialist", "StepContext", "StepResult", "StepTask"]
+
+_SIGNAL = r"[A-Za-z0-9._-]{1,64}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,29 @@ class StepContext:
     artifacts: ArtifactStore | None = None
     """Where outputs too large for a checkpoint are kept."""
     _questions: Iterator[int] = field(default_factory=count, init=False, repr=False, compare=False)
+    _signals: tuple[str, ...] = field(default=(), init=False, repr=False, compare=False)
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """What has been signalled in this attempt, in order, each once."""
+        return self._signals
+
+    def signal(self, name: str) -> None:
+        """Signal something to whoever watches over the plan, such as ``"handoff.ready"``.
+
+        It is in the step's outcome, also where the attempt fails, but for attempts that are made again. Revisions may
+        be called for by it: ``RevisionPolicy(triggers=("'handoff.ready' in step.signals",))``.
+
+        Args:
+            name: 1 to 64 letters of the Latin alphabet, digits, ``.``, ``_`` and ``-``.
+
+        Raises:
+            ValueError: It is no such name.
+        """
+        if not re.fullmatch(_SIGNAL, name):
+            raise ValueError(f"a signal's name is 1 to 64 letters, digits, '.', '_' or '-', found {name[:100]!r}")
+        if name not in self._signals:
+            object.__setattr__(self, "_signals", (*self._signals, name))
 
     def progress(self, message: str, fraction: float | None = None) -> None:
         """Tell whoever watches the run how far this step is.
@@ -106,10 +133,32 @@ class StepResult(BaseModel):
     output: object = None
     """Anything that becomes JSON."""
     confidence: float | None = None
-    """From 0 to 1."""
+    """From 0 to 1. Anything else, such as NaN or text, counts as unknown, and ``degraded`` says so."""
+    confidence_reason: str = ""
+    """Why it is not higher, for whoever revises the plan."""
     artifacts: tuple[Artifact, ...] = ()
     degraded: tuple[str, ...] = ()
     """Why the result is less than was asked for."""
+    signals: tuple[Annotated[str, Field(pattern=f"^{_SIGNAL}$")], ...] = ()
+    """Names as for `StepContext.signal`, of which this is the other way."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unless_unknown(cls, data: object) -> object:
+        """Take a confidence that is none for unknown: the work is there all the same."""
+        given = _fields(data)
+        if (found := given.get("confidence")) is None:
+            return data
+        if (known := known_confidence(found)) is not None:
+            return {**given, "confidence": known}
+        told = given.get("degraded", ())
+        if isinstance(told, (list, tuple)):
+            told = (*cast("tuple[object, ...]", told), refused(found))
+        return {**given, "confidence": None, "degraded": told}
+
+
+def _fields(data: object) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", data) if isinstance(data, dict) else {}
 
 
 @runtime_checkable
