@@ -99,7 +99,9 @@ if TYPE_CHECKING:
     from goalgraph.prompts import Prompts
     from goalgraph.specialists import (
         ArtifactStore,
+        Assessment,
         FolderArtifacts,
+        ModelGrader,
         Specialist,
         SpecialistCard,
         SpecialistRegistry,
@@ -126,6 +128,7 @@ __all__ = [
     "ApprovalPolicy",
     "Artifact",
     "ArtifactStore",
+    "Assessment",
     "BestOf",
     "BudgetGuardrail",
     "ConditionStep",
@@ -148,6 +151,7 @@ __all__ = [
     "Limits",
     "MapStep",
     "ModelDecomposer",
+    "ModelGrader",
     "ModelReviser",
     "Outcome",
     "ParallelStep",
@@ -303,7 +307,9 @@ _HOMES = {
     "goalgraph.prompts": ("Prompts",),
     "goalgraph.specialists": (
         "ArtifactStore",
+        "Assessment",
         "FolderArtifacts",
+        "ModelGrader",
         "Specialist",
         "SpecialistCard",
         "SpecialistRegistry",

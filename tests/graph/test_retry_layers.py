@@ -21,7 +21,7 @@ from goalgraph import (
     specialist,
 )
 from goalgraph.specialists.builtin.assistant import Assistant
-from goalgraph.specialists.builtin.prompting import write_or
+from goalgraph.specialists.builtin.prompting import write_or, writer_of
 
 URL = "http://model.test/v1"
 QUICK = Retry(max_attempts=3, initial_seconds=0)
@@ -80,8 +80,9 @@ def test_a_model_is_as_it_was_after_a_step_with_retries(server: respx.MockRouter
 async def test_a_text_that_rules_stand_in_for_keeps_the_retries_of_its_model(server: respx.MockRouter) -> None:
     route = busy_route(server)
     task, context = StepTask(step="a", instruction="write"), StepContext(goal="g", retried=True)
-    text, degraded = await write_or("by rules", "assistant", chat_model(), task, context)
-    assert (text, len(degraded), route.call_count) == ("by rules", 1, 5)
+    writer = writer_of(chat_model(), None, None, summarize=False)
+    written = await write_or("by rules", "assistant", writer, task, context)
+    assert (written.text, len(written.lacking), route.call_count) == ("by rules", 1, 5)
 
 
 @pytest.mark.parametrize("status", [401, 404])

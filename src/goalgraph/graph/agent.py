@@ -12,10 +12,10 @@ from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Command, GraphOutput, StateUpdate
+from langgraph.types import StateUpdate
 from pydantic import JsonValue
 
-from goalgraph.errors import GoalgraphError
+from goalgraph.graph.calls import answer_of, of_parent, usual_result, wants_result, whole
 from goalgraph.graph.driving import driving
 from goalgraph.graph.humans.approval import ApprovalPolicy
 from goalgraph.graph.humans.door import admit
@@ -27,7 +27,6 @@ from goalgraph.graph.policies import ExecutionPolicy, Limits, PlanningPolicy
 from goalgraph.graph.revision.calling import Calls
 from goalgraph.graph.revision.rules import Rules
 from goalgraph.graph.run import Run
-from goalgraph.graph.state import PlanInput
 from goalgraph.graph.steps.attempts import Exiting
 from goalgraph.graph.storage.savers import AnyLoopSaver
 from goalgraph.graph.storage.updating import kept
@@ -51,8 +50,7 @@ __all__ = ["PlanAgent"]
 
 _UNLIMITED = 2**31
 _SUPERSTEPS = 25
-_SUPERSTEPS_OF_REVISION = 5
-_PLACES = ("thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map")
+_SUPERSTEPS_OF_REVISION = 10
 
 
 class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
@@ -117,7 +115,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         """
         run, config = self._prepared(config)
         if config.get("configurable", {}).get("checkpoint_ns"):
-            input = _of_parent(input)
+            input = of_parent(input)
         given: object = complete(input, self.policy, self.registry.cards, self.library)
         run.checked = _plan_of(given)
         if kwargs.get("durability") is None and isinstance(vars(self)["checkpointer"], AnyLoopSaver):
@@ -151,16 +149,16 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """Run to the end and return the result: ``answer``, ``status``, ``plan``, ``outcomes`` and so on."""
         graph: Any = super()
-        if not _wants_result(kwargs):
+        if not wants_result(kwargs):
             return await graph.ainvoke(input, config, **kwargs)
-        return _result(await graph.ainvoke(input, config, **kwargs, version="v2"))
+        return usual_result(await graph.ainvoke(input, config, **kwargs, version="v2"))
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """Run to the end, from sync code, also inside a running event loop; returns what `ainvoke` does."""
         graph: Any = super()
-        if not _wants_result(kwargs):
+        if not wants_result(kwargs):
             return graph.invoke(input, config, **kwargs)
-        return _result(graph.invoke(input, config, **kwargs, version="v2"))
+        return usual_result(graph.invoke(input, config, **kwargs, version="v2"))
 
     def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:
         """Stream a run from sync code; the same engine as `astream`, also inside a running event loop.
@@ -307,16 +305,16 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         graph: Any = self
 
         def run(goal: str) -> str:
-            return _answer(graph.invoke({"goal": goal}))
+            return answer_of(graph.invoke({"goal": goal}))
 
         async def arun(goal: str) -> str:
-            return _answer(await graph.ainvoke({"goal": goal}))
+            return answer_of(await graph.ainvoke({"goal": goal}))
 
         return StructuredTool.from_function(run, arun, name=name, description=about, **kwargs)
 
     def _prepared(self, config: RunnableConfig | None) -> tuple[Run, RunnableConfig]:
         """Take the caller's limit for the steps; LangGraph's own tasks, which wait for each other, run without one."""
-        config = _whole(merge_configs(self.config, config))
+        config = whole(merge_configs(self.config, config))
         limits = [self.execution.max_concurrency]
         if (limit := config.get("max_concurrency")) is not None:
             limits.append(limit)
@@ -345,48 +343,6 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         if self.rules is None or self.reviser is None:
             return None
         return Calls(self.reviser, priced=self.rules.policy.max_cost_usd is not None, prices=self.prices)
-
-
-def _whole(given: RunnableConfig) -> RunnableConfig:
-    """Add what comes from a graph around this one, as LangGraph does: unless a place of its own is given."""
-    config, around = ensure_config(given), ensure_config()
-    if not any(given.get("configurable", {}).get(key) for key in _PLACES):
-        config["configurable"] = {**around.get("configurable", {}), **config.get("configurable", {})}
-    return config
-
-
-def _of_parent(given: Any) -> Any:
-    """Take what is ours of the state of the graph around this one, which hands all of it to its nodes."""
-    whole, own = given, getattr(given, "__dict__", None)
-    values = cast("Mapping[str, object] | None", given if isinstance(given, Mapping) else own)
-    if values is None or isinstance(given, Command):
-        return whole
-    return {name: values[name] for name in PlanInput.__annotations__ if values.get(name) is not None}
-
-
-def _wants_result(kwargs: Mapping[str, Any]) -> bool:
-    """Whether a call is for the result in its usual form, no list of parts and no ``GraphOutput``."""
-    return "version" not in kwargs and kwargs.get("stream_mode", "values") == "values"
-
-
-def _result(output: GraphOutput[Any]) -> Any:
-    """Give a result its usual form; LangGraph itself, to make it, has every step's update streamed and drops it."""
-    if not output.interrupts:
-        return output.value
-    state: dict[str, Any] = output.value or {}
-    return {**state, "__interrupt__": list(output.interrupts)}
-
-
-def _answer(result: Mapping[str, Any]) -> str:
-    if asked := result.get("__interrupt__"):
-        value: Any = asked[0].value
-        about = cast("Mapping[str, Any]", value if isinstance(value, Mapping) else {})
-        prompt = str(about.get("prompt", value))[:200]
-        raise GoalgraphError(
-            f"the run asks {prompt!r}, and nobody around the tool can be asked",
-            hint="call the tool from a graph with a checkpointer, or use the agent itself",
-        )
-    return str(result["answer"])
 
 
 def _plan_of(given: object) -> Plan | None:

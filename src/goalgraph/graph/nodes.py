@@ -39,6 +39,7 @@ class Dispatch:
         """Set the board and send the steps, in topological order."""
         run, recorded = run_of(config), state.get("outcomes") or {}
         run.control = runtime.control
+        due = run.rules.pressing(stand_of(state, run.judged)) if run.rules is not None else ()
         work = run.begin(
             _plan(state),
             recorded,
@@ -46,6 +47,7 @@ class Dispatch:
             state.get("inputs") or {},
             state.get("started_at"),
             state.get("decisions") or (),
+            withheld=due,
         )
         board = work.board
         runtime.stream_writer(
@@ -72,9 +74,11 @@ class Gather:
     rules: Rules | None = None
     """When the plan is changed, where it ever is."""
 
-    async def __call__(self, state: PlanState) -> Command[Literal["dispatch", "revise", "synthesize"]]:
+    async def __call__(
+        self, state: PlanState, config: RunnableConfig
+    ) -> Command[Literal["dispatch", "revise", "synthesize"]]:
         """Go on with what is not done yet, change the plan, or write the answer."""
-        if self.rules is not None and self.rules.due(stand_of(state)):
+        if self.rules is not None and self.rules.due(stand_of(state, run_of(config).judged)):
             return Command(goto="revise")
         return Command(goto=decide(_plan(state), state.get("outcomes") or {}))
 

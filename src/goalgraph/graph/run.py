@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from math import inf
 from threading import get_ident
 from typing import Protocol, cast
 from uuid import uuid4
@@ -22,7 +24,7 @@ from goalgraph.graph.humans.approval import ApprovalPolicy, Gates
 from goalgraph.graph.humans.journal import Entry
 from goalgraph.graph.revision.calling import Calls
 from goalgraph.graph.revision.rules import Rules, Stand
-from goalgraph.graph.revision.triggers import Due
+from goalgraph.graph.revision.triggers import Due, Judged, spent
 from goalgraph.graph.steps.budget import Budget
 from goalgraph.graph.storage.recorded import parked_steps, recorded_outcomes
 from goalgraph.graph.storage.stored import check_stored
@@ -33,7 +35,7 @@ from goalgraph.planner.plan import BudgetGuardrail, Plan, Step, TimeoutGuardrail
 from goalgraph.planner.prices import Price
 from goalgraph.specialists.router import route
 
-__all__ = ["Doing", "Run", "Work", "run_in", "run_of"]
+__all__ = ["Doing", "Ongoing", "Run", "Work", "run_in", "run_of"]
 
 _KEY = "__goalgraph_run"  # keys that begin with two underscores are not stored with checkpoints
 
@@ -87,6 +89,14 @@ class Work:
         return {step_id: chain[0] for step_id, chain in found.items()}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ongoing:
+    """Work that goes on while the plan around it is changed."""
+
+    step: Step
+    task: asyncio.Task[Outcome]
+
+
 @dataclass(slots=True)
 class Run:
     """Created for each call of the graph, so that no call ever meets another's board."""
@@ -104,6 +114,10 @@ class Run:
     """Of the reviser."""
     prices: Mapping[str, Price] | None = None
     """The caller's own, by name of model."""
+    judged: Judged = field(default_factory=Judged)
+    """Which outcomes call for a revision, as far as they were looked at."""
+    ongoing: dict[str, Ongoing] = field(default_factory=dict[str, Ongoing])
+    """Work of steps, by id, that no task of the graph's waits for right now."""
     early: "EarlyOutcomes | None" = None
     """Steps that were begun before the plan was complete."""
     id: str = field(default_factory=lambda: f"run-{uuid4().hex[:12]}")
@@ -136,6 +150,7 @@ class Run:
             self.work.board.dismiss()
         if self.calls is not None:
             await self.calls.end()
+        await asyncio.gather(*(self.drop(step_id) for step_id in list(self.ongoing)))
         if self.early is not None:
             await self.early.end()
 
@@ -152,7 +167,7 @@ class Run:
         started_at: str | None,
         decisions: Sequence[Decision] = (),
         *,
-        withheld: Mapping[str, Outcome] | None = None,
+        withheld: Sequence[Due] = (),
         parked: Collection[str] = (),
     ) -> Work:
         """Set the board for all steps of a flat plan without an outcome.
@@ -164,7 +179,7 @@ class Run:
             inputs: Of the run.
             started_at: When the run began; ISO 8601.
             decisions: Taken so far.
-            withheld: Outcomes among the recorded that call for another plan.
+            withheld: What of the recorded calls for another plan; nobody is to know of it yet.
             parked: Steps whose tasks have ended, in this superstep, without an outcome.
         """
         index, clock = PlanIndex.of(plan), RunClock(outcomes.values(), started_at)
@@ -175,13 +190,19 @@ class Run:
         }
         each = {card.name: card.max_concurrency for card in self.cards if card.max_concurrency is not None}
         total = 1 if plan.coordinator.strategy == "sequential" else self.max_concurrency
-        held = withheld or {}
-        kind = Board if self.rules is None else RevisableBoard
+        held = {one.trigger.step: outcomes[one.trigger.step] for one in withheld}
+        kind: Callable[..., Board] = Board
+        priority = index.priority
+        if self.rules is not None:
+            going = [one for one in index.order if one in self.ongoing and one not in outcomes]
+            priority = {**priority, **dict.fromkeys(going, inf)}
+            pressed = bool(parked) or self._is_pressed(withheld, decisions)
+            kind = partial(RevisableBoard, awaited=self._awaited(withheld), is_suspended=pressed, going=going)
         board = kind(
             index,
             {step_id: outcome for step_id, outcome in outcomes.items() if step_id not in held} if held else outcomes,
             {step_id: chain[0] for step_id, chain in chains.items()},
-            Slots(total, each, index.priority),
+            Slots(total, each, priority),
             stoppable=self.fail_fast or self.max_seconds is not None or bool(plan.coordinator.guardrails),
             now=clock,
             is_draining=self.is_draining,
@@ -189,7 +210,7 @@ class Run:
         )
         began = datetime.fromisoformat(started_at) if started_at else clock()
         budgets = [one.max_cost_usd for one in plan.coordinator.guardrails if isinstance(one, BudgetGuardrail)]
-        spent = [outcome.usage for outcome in outcomes.values()]
+        used = [outcome.usage for outcome in outcomes.values()]
         limits = [one.max_seconds for one in plan.coordinator.guardrails if isinstance(one, TimeoutGuardrail)]
         limits += [self.max_seconds] if self.max_seconds is not None else []
         if limits:
@@ -203,14 +224,42 @@ class Run:
             inputs={**plan.inputs, **inputs},
             started_at=began,
             gates=Gates.of(self.approval, index.steps, self.cards) if self.approval and self.approval.steps else None,
-            budget=Budget(min(budgets), spent, _from_any_thread(board.halt), self.prices) if budgets else None,
+            budget=Budget(min(budgets), used, _from_any_thread(board.halt), self.prices) if budgets else None,
             decisions=decisions,
-            withheld=dict(held),
+            withheld=held,
         )
         failed = (one for one in index.order if one in board.outcomes and board.outcomes[one].status == "failed")
         if self.fail_fast and (first := next(failed, None)) is not None:
             board.stop(f"cancelled because step {first!r} failed")
         return self.work
+
+    def told(self, step_id: str, is_change: bool) -> None:
+        """Take in that the reviser has come to its end about a step."""
+        if self.work is not None and isinstance(self.work.board, RevisableBoard):
+            self.work.board.answer(step_id, is_change=is_change)
+
+    def _awaited(self, withheld: Iterable[Due]) -> frozenset[str]:
+        """Find the steps that the reviser is at work for."""
+        if self.calls is None or self.fail_fast:
+            return frozenset()
+        return frozenset(one.trigger.step for one in withheld if self.calls.is_at_work(one.digest))
+
+    def _is_pressed(self, withheld: Sequence[Due], decisions: Sequence[Decision]) -> bool:
+        """Whether there is something to be done about the plan before anything else."""
+        rules, calls = self.rules, self.calls
+        if rules is None or calls is None or not withheld:
+            return False
+        if self.fail_fast or any(calls.has_change(one.digest) for one in withheld):
+            return True
+        return not all(calls.is_begun(one.digest) for one in withheld) and spent(decisions).left(rules.policy) > len(
+            calls
+        )
+
+    async def drop(self, step_id: str) -> None:
+        """End work that nobody is to take over."""
+        if (begun := self.ongoing.pop(step_id, None)) is not None:
+            begun.task.cancel()
+            await asyncio.gather(begun.task, return_exceptions=True)
 
     async def resumed(self, config: RunnableConfig) -> Work:
         """Set the board from what is stored: for a run that starts in the middle of a superstep.
@@ -234,7 +283,9 @@ class Run:
         decisions = cast("Sequence[Decision]", values.get("decisions") or ())
         due: tuple[Due, ...] = ()
         if self.rules is not None:
-            stand = Stand(goal=goal, inputs=inputs, plan=plan, outcomes=outcomes, decisions=decisions)
+            stand = Stand(
+                goal=goal, inputs=inputs, plan=plan, outcomes=outcomes, decisions=decisions, judged=self.judged
+            )
             due = self.rules.pressing(stand)
         return self.begin(
             plan,
@@ -243,7 +294,7 @@ class Run:
             inputs,
             cast("str | None", values.get("started_at")),
             decisions,
-            withheld={one.trigger.step: outcomes[one.trigger.step] for one in due},
+            withheld=due,
             parked=parked_steps(snapshot),
         )
 

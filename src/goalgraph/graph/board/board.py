@@ -45,6 +45,7 @@ class Board:
         now: Callable[[], datetime] | None = None,
         is_draining: Callable[[], bool] = lambda: False,
         absent: Collection[str] = (),
+        first: Collection[str] = (),
     ) -> None:
         """Set up with all that is already known.
 
@@ -57,6 +58,7 @@ class Board:
             now: Tells the time.
             is_draining: Whether nothing new is to begin.
             absent: Ids of steps whose tasks are over, and whose outcomes are not to be known here.
+            first: Ids of steps that are looked at before the others.
         """
         self.index = index
         self.now = now or RunClock(outcomes.values())
@@ -88,7 +90,7 @@ class Board:
             self._join(group)
         for known in tuple(self.outcomes.values()):
             self._watch.take_in(known)
-        for step_id in index.order:
+        for step_id in (*first, *index.order):
             self._consider(step_id, None)
         for outcome in list(self.outcomes.values()):
             self._watch.fail(outcome, index.optional)

@@ -18,6 +18,7 @@ from goalgraph.planner.plan import MapStep, Plan
 __all__ = ["Proposed", "Revised", "applied", "earlier_plans", "evidence", "superseded"]
 
 _MOST_SHOWN = 2_000
+_EVIDENCE = ("status", "error", "confidence", "confidence_reason", "specialist", "attempts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +124,7 @@ def earlier_plans(plan: Plan, decisions: Iterable[Decision]) -> frozenset[str]:
 
 def evidence(outcome: Outcome) -> dict[str, JsonValue]:
     """Return what an outcome shows of why it calls for a revision."""
-    shown = outcome.model_dump(mode="json", include={"status", "error", "confidence", "specialist", "attempts"})
+    shown = outcome.model_dump(mode="json", include=set(_EVIDENCE))
     text = str(outcome.output) if outcome.output is not None else ""
     return {**shown, "output": text[:_MOST_SHOWN]} if text else shown
 

@@ -1,16 +1,18 @@
-"""Calling a reviser: at once where it is called for, while what is at work goes on; its result is taken later."""
+"""Calling a reviser: at once where it is called for, while the run goes on; its result is taken later."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from time import perf_counter
 
 from goalgraph.errors import GoalgraphError
 from goalgraph.graph.revision.applying import Proposed
 from goalgraph.graph.steps.budget import Budget
+from goalgraph.graph.steps.failures import named
 from goalgraph.graph.steps.usage import count_usage
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Usage
+from goalgraph.planner.plan import Plan
 from goalgraph.planner.prices import Price
 from goalgraph.planner.reviser import Reviser, RevisionRequest
 
@@ -31,29 +33,59 @@ class Calls:
         self._reviser = reviser
         self._priced = priced
         self._prices = prices
-        self._begun: dict[str, asyncio.Task[Proposed]] = {}
+        self._begun: dict[str, tuple[Plan, asyncio.Task[Proposed]]] = {}
 
-    def begin(self, request: RevisionRequest, digest: str, budget: Budget | None) -> None:
-        """Call the reviser in a task of its own, unless it is being called: what comes of that is to be known first.
+    def __len__(self) -> int:
+        """Return how many calls were begun whose results were not taken yet."""
+        return len(self._begun)
+
+    def begin(
+        self, request: RevisionRequest, digest: str, budget: Budget | None, ended: Callable[[bool], None]
+    ) -> None:
+        """Call the reviser in a task of its own.
 
         Args:
             request: As things stand now.
             digest: What to ask for the result by.
             budget: What the call is charged to.
+            ended: Called at its end; whether there is a change to make.
         """
-        if not self._begun:
-            self._begun[digest] = asyncio.get_running_loop().create_task(self.called(request, budget))
 
-    async def begun(self, digest: str) -> Proposed | None:
-        """Wait for the result of a call that was begun; None where none was. It is given once."""
-        task = self._begun.pop(digest, None)
-        if task is None:
-            return None
-        try:
-            return await task
-        except asyncio.CancelledError:
-            task.cancel()
-            raise
+        def end(task: "asyncio.Task[Proposed]") -> None:
+            if not task.cancelled():
+                ended(bool(task.result().patch))
+
+        task = asyncio.get_running_loop().create_task(self.called(request, budget))
+        task.add_done_callback(end)
+        self._begun[digest] = (request.plan, task)
+
+    def is_begun(self, digest: str) -> bool:
+        """Whether there is a call whose result was not taken yet."""
+        return digest in self._begun
+
+    def is_at_work(self, digest: str) -> bool:
+        """Whether there is a call that has no result yet."""
+        return digest in self._begun and not self._begun[digest][1].done()
+
+    def keep(self, digests: Collection[str]) -> None:
+        """End the calls whose results nobody is to take: what they are about is no more."""
+        for digest in self._begun.keys() - set(digests):
+            self._begun.pop(digest)[1].cancel()
+
+    def has_change(self, digest: str) -> bool:
+        """Whether there is a result with a change to make."""
+        return digest in self._begun and not self.is_at_work(digest) and bool(self._begun[digest][1].result().patch)
+
+    async def wait(self, digests: Collection[str]) -> None:
+        """Wait until any of some calls has its result."""
+        tasks = [self._begun[digest][1] for digest in digests if digest in self._begun]
+        if tasks:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    def taken(self, digest: str) -> tuple[Plan, Proposed]:
+        """Return the plan that a call was made for, and its result, which there must be; once."""
+        plan, task = self._begun.pop(digest)
+        return plan, task.result()
 
     async def called(self, request: RevisionRequest, budget: Budget | None) -> Proposed:
         """Call the reviser; what it raises loses nothing of the run."""
@@ -62,6 +94,10 @@ class Calls:
         patch, problem = None, ""
         try:
             patch = await self._reviser.revise(_recorded(request, repairs))
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            problem = f"the reviser failed: {named(error)}"
         except GoalgraphError as error:
             problem = f"the reviser failed: {error}"
         except Exception as error:
@@ -76,10 +112,11 @@ class Calls:
 
     async def end(self) -> None:
         """Leave no call behind."""
-        for task in self._begun.values():
-            task.cancel()
-        await asyncio.gather(*self._begun.values(), return_exceptions=True)
+        tasks = [task for _, task in self._begun.values()]
         self._begun.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _recorded(request: RevisionRequest, repairs: list[Decision]) -> RevisionRequest:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -16,6 +17,7 @@ from goalgraph.graph import events
 from goalgraph.graph.board.transitions import decide
 from goalgraph.graph.halting import halted
 from goalgraph.graph.revision.applying import Proposed, Revised, applied, earlier_plans
+from goalgraph.graph.revision.calling import Calls
 from goalgraph.graph.revision.rules import Rules, Stand, stand_of
 from goalgraph.graph.revision.triggers import Due, spent
 from goalgraph.graph.run import Run, run_of
@@ -36,38 +38,64 @@ class Revise:
     rules: Rules
 
     async def __call__(self, state: PlanState, config: RunnableConfig, runtime: Runtime[Any]) -> _Next:
-        """Go through what is due, the first in the plan first, until nothing is or a bound is reached."""
-        run, work = run_of(config), _Work(state, stand_of(state))
+        """Go through what is due, the first in the plan first, until nothing is or a bound is reached.
+
+        What the reviser is still at work for stays due, and the run goes on without it as far as it can.
+        """
+        run = run_of(config)
+        work = _Work(state, replace(stand_of(state, run.judged), at_work=frozenset(run.ongoing)))
         while found := self.rules.due(work.stand):
             used = spent(work.stand.decisions)
-            if bound := used.exhausted(self.rules.policy):
+            ready = await self._ready(found, work, run)
+            if ready is None and (bound := used.exhausted(self.rules.policy)):
+                if self.rules.at_limit == "ask" and run.ongoing:
+                    break  # who asks a human ends this call, and what is at work with it
                 if self.rules.at_limit == "ask":
                     return Command(goto="escalate", update=work.update())
                 work.settle(settled(found, self.rules.at_limit, bound, at=_now()))
                 if self.rules.at_limit == "abort":
                     return cast("_Next", aborted(work.stand, bound, work.update(), run, runtime))
                 break
-            revised = await self._revised(found[0], work, run, is_guided=used.guided > 0)
+            if ready is None:
+                break
+            revised = await self._revised(ready, work, run, is_guided=used.guided > 0)
             work.take(revised)
             runtime.stream_writer(_told(revised, run))
         return Command(goto=decide(work.stand.plan, work.stand.outcomes), update=work.update())
 
+    async def _ready(self, found: Sequence[Due], work: "_Work", run: Run) -> Due | None:
+        """Call the reviser for all that is due; find something it has come to its end with, in plan order.
+
+        Where nothing else is left to be done, it is waited for.
+        """
+        calls, stand = _calls(run), work.stand
+        left = spent(stand.decisions).left(self.rules.policy)
+        budget = run.work.budget if run.work is not None else None
+        calls.keep([one.digest for one in found])
+        for one in found:
+            if not calls.is_begun(one.digest) and len(calls) < left:
+                request = self.rules.request(stand, one)
+                calls.begin(request, one.digest, budget, partial(run.told, one.trigger.step))
+        begun = [one for one in found if calls.is_begun(one.digest)]
+        if run.fail_fast or decide(stand.plan, stand.outcomes) == "synthesize":
+            await calls.wait([one.digest for one in begun])
+        return next((one for one in begun if not calls.is_at_work(one.digest)), None)
+
     async def _revised(self, due: Due, work: "_Work", run: Run, *, is_guided: bool) -> Revised:
         """Look at the reviser's proposal: the one that was begun when the step ended, where it can still be used."""
-        calls, stand = run.calls, work.stand
-        if calls is None:
-            raise AssertionError("a revision without anybody to ask for it")
-        request, budget = self.rules.request(stand, due), run.work.budget if run.work is not None else None
-        found = await calls.begun(due.digest)
-        changed = self._changed(found, stand) if found is not None else None
-        if found is None or isinstance(changed, InvalidPlan):  # or it did not know what has ended since
+        calls, stand = _calls(run), work.stand
+        before, found = calls.taken(due.digest)
+        changed = self._changed(found, stand)
+        if isinstance(changed, InvalidPlan) or _is_overtaken(found, before, stand.plan):
+            # It did not know what has ended, or was changed, since.
+            request, budget = self.rules.request(stand, due), run.work.budget if run.work is not None else None
             again = await calls.called(request, budget)
-            found, changed = again if found is None else _after(found, again), self._changed(again, stand)
+            found, changed = _after(found, again), self._changed(again, stand)
         work.charge(found)
         return applied(
             due,
             found,
-            changed or stand.plan,
+            changed,
             plan=stand.plan,
             outcomes=stand.outcomes,
             earlier=earlier_plans(stand.plan, stand.decisions),
@@ -158,6 +186,22 @@ def aborted(
     done = sum(1 for step in stand.plan.steps if step.id in stand.outcomes)
     answer = f"The run was halted with {done} of {len(stand.plan.steps)} steps over: {reason}."
     return Command(goto=cast("Any", END), update={**update, **halted(answer, reason, update.get("decisions") or ())})
+
+
+def _calls(run: Run) -> Calls:
+    if run.calls is None:
+        raise AssertionError("a revision without anybody to ask for it")
+    return run.calls
+
+
+def _is_overtaken(proposal: Proposed, before: Plan, now: Plan) -> bool:
+    """Whether another revision has changed what a proposal is about since it was asked for."""
+    patch = proposal.patch
+    if not patch or before is now:
+        return False
+    old, new = ({step.id: step for step in plan.steps} for plan in (before, now))
+    named = {*(step.id for step in patch.replace), *patch.drop, *patch.rewire}
+    return any(old.get(step_id) != new.get(step_id) for step_id in named)
 
 
 def _after(first: Proposed, second: Proposed) -> Proposed:

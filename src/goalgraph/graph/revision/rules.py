@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from goalgraph.errors import InvalidPlan, PlanProblem
 from goalgraph.graph.board.index import PlanIndex
 from goalgraph.graph.policies import RevisionPolicy
-from goalgraph.graph.revision.triggers import Due, due, spent
+from goalgraph.graph.revision.triggers import Due, Judged, due, spent
 from goalgraph.graph.state import PlanState
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.decision import Decision
@@ -37,6 +37,8 @@ class Stand:
     decisions: Sequence[Decision]
     at_work: Collection[str] = ()
     """Ids of steps that are being done."""
+    judged: Judged | None = None
+    """What was found of outcomes before; added to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,7 @@ class Rules:
             self.policy,
             inputs=stand.inputs,
             min_confidence=self.min_confidence,
+            judged=stand.judged,
         )
 
     def pressing(self, stand: Stand) -> tuple[Due, ...]:
@@ -115,7 +118,7 @@ class Rules:
         return ()
 
 
-def stand_of(state: PlanState) -> Stand:
+def stand_of(state: PlanState, judged: Judged | None = None) -> Stand:
     """Return where a run stands by its state."""
     plan = state.get("plan")
     if plan is None:
@@ -126,6 +129,7 @@ def stand_of(state: PlanState) -> Stand:
         plan=plan,
         outcomes=state.get("outcomes") or {},
         decisions=state.get("decisions") or (),
+        judged=judged,
     )
 
 

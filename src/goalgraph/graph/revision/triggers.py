@@ -16,7 +16,10 @@ from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Plan, Step
 from goalgraph.planner.reviser import Trigger
 
-__all__ = ["Due", "Spent", "due", "fired", "outcome_digest", "spent"]
+__all__ = ["Due", "Judged", "Spent", "due", "fired", "outcome_digest", "spent"]
+
+Judged = dict[str, tuple[Step, Outcome, str | None]]
+"""By step: the condition that was found to hold for an outcome of it."""
 
 _BEGAN = ("succeeded", "failed")
 
@@ -51,6 +54,10 @@ class Spent:
         if policy.max_seconds is not None and self.seconds >= policy.max_seconds:
             return f"revisions have taken {self.seconds:.3g} of {policy.max_seconds:g} s"
         return ""
+
+    def left(self, policy: RevisionPolicy) -> int:
+        """Return how many revisions may be made."""
+        return 0 if self.exhausted(policy) else max(policy.max_revisions - self.count, 0) + self.guided
 
 
 def fired(
@@ -93,15 +100,32 @@ def due(
     *,
     inputs: Mapping[str, JsonValue],
     min_confidence: float | None = None,
+    judged: Judged | None = None,
 ) -> tuple[Due, ...]:
-    """Find the outcomes that call for a revision which there was none for yet, in plan order."""
+    """Find the outcomes that call for a revision which there was none for yet, in plan order.
+
+    Args:
+        plan: Flat.
+        outcomes: Recorded so far.
+        decisions: Taken so far.
+        policy: With the conditions.
+        inputs: Of the run.
+        min_confidence: For steps that set none of their own.
+        judged: What was found before, to be added to: an outcome is looked at once, unless conditions name others.
+    """
+    known = judged if judged is not None and not _named(policy.triggers) else {}
     considered = {one.digest for one in decisions if one.kind in ("revision", "escalation") and one.chosen != "guide"}
     given = {**plan.inputs, **inputs}
     found: list[Due] = []
     for step in plan.steps:
         if (outcome := outcomes.get(step.id)) is None:
             continue
-        reason = fired(step, outcome, policy, inputs=given, outcomes=outcomes, min_confidence=min_confidence)
+        before = known.get(step.id)
+        if before is not None and before[1] is outcome and before[0] == step:
+            reason = before[2]
+        else:
+            reason = fired(step, outcome, policy, inputs=given, outcomes=outcomes, min_confidence=min_confidence)
+            known[step.id] = (step, outcome, reason)
         if reason is not None and (digest := outcome_digest(outcome)) not in considered:
             found.append(Due(trigger=Trigger(step=step.id, reason=reason), digest=digest))
     return tuple(found)

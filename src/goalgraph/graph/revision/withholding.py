@@ -1,5 +1,6 @@
 """What happens at once where a step's outcome calls for another plan: it is withheld, and the reviser is called."""
 
+from functools import partial
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -19,29 +20,28 @@ __all__ = ["withheld"]
 def withheld(outcome: Outcome, step: Step, work: Work, run: Run, runtime: Runtime[Any]) -> bool:
     """Withhold the outcome of a step, if it calls for another plan; say whether that is so.
 
-    The reviser is called right away, in a task of its own, while what is at work goes on; unless it is being called for
-    another step: then what it proposes for that one comes first.
+    The reviser is called right away, in a task of its own, also while it is at work for other steps; the run goes on
+    with all that does not need the step, unless a failure is to end the rest.
     """
     rules, board = run.rules, work.board
     if rules is None or not isinstance(board, RevisableBoard) or step.id in board.index.parents:
         return False
-    one = _due(outcome, step, work, rules)
+    one = _due(outcome, step, work, rules, run)
     if one is None:
         return False
-    board.withhold(step.id)
     work.withheld[step.id] = outcome
-    begin(one, work, run)
+    board.withhold(step.id, is_awaited=begin(one, work, run), at_once=run.fail_fast or rules.at_limit == "abort")
     runtime.stream_writer(
         events.RevisionStarted(type="revision_started", run=run.id, step=step.id, reason=one.trigger.reason)
     )
     return True
 
 
-def begin(one: Due, work: Work, run: Run) -> None:
-    """Call the reviser, where no bound is reached."""
+def begin(one: Due, work: Work, run: Run) -> bool:
+    """Call the reviser, where no bound is reached with the calls that are under way; say whether it was called."""
     rules, calls = run.rules, run.calls
-    if rules is None or calls is None or spent(work.decisions).exhausted(rules.policy):
-        return
+    if rules is None or calls is None or spent(work.decisions).left(rules.policy) <= len(calls):
+        return False
     board = work.board
     stand = Stand(
         goal=work.goal,
@@ -49,17 +49,19 @@ def begin(one: Due, work: Work, run: Run) -> None:
         plan=board.index.plan,
         outcomes={**board.outcomes, **work.withheld},
         decisions=work.decisions,
-        at_work=board.at_work if isinstance(board, RevisableBoard) else (),
+        at_work=board.at_work - {one.trigger.step} if isinstance(board, RevisableBoard) else (),
     )
-    calls.begin(rules.request(stand, one), one.digest, work.budget)
+    calls.begin(rules.request(stand, one), one.digest, work.budget, partial(run.told, one.trigger.step))
+    return True
 
 
-def _due(outcome: Outcome, step: Step, work: Work, rules: Rules) -> Due | None:
+def _due(outcome: Outcome, step: Step, work: Work, rules: Rules, run: Run) -> Due | None:
     """Whether an outcome calls for a revision that can still be made, or that a human is to be asked about."""
     if rules.at_limit == "accept" and spent(work.decisions).exhausted(rules.policy):
         return None  # it stays as it is, and holds nobody up
     outcomes, least = work.board.outcomes, rules.min_confidence
     reason = fired(step, outcome, rules.policy, inputs=work.inputs, outcomes=outcomes, min_confidence=least)
+    run.judged[step.id] = (step, outcome, reason)
     if reason is None:
         return None
     return Due(trigger=Trigger(step=step.id, reason=reason), digest=outcome_digest(outcome))

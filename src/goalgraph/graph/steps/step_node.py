@@ -27,6 +27,7 @@ from goalgraph.graph.steps.execution import idempotency_key, perform
 from goalgraph.graph.steps.gathering import gathered
 from goalgraph.graph.steps.mapping import mapped
 from goalgraph.graph.steps.nesting import Around, doing, origin
+from goalgraph.graph.steps.ongoing import can_go_on, carried_on, taken_over
 from goalgraph.graph.steps.turn import Turn
 from goalgraph.graph.steps.usage import count_usage
 from goalgraph.graph.steps.waiting import waited
@@ -97,6 +98,7 @@ class StepNode(Runnable[StepSend, StepEnd]):
         if verdict == "park":
             return _parked(step_id, board, GraphInterrupt(()))
         if isinstance(verdict, Outcome):
+            await run.drop(step_id)
             return (_told(verdict, run, runtime),)
         try:
             found = await self._turn(step_id, work, run, config, runtime)
@@ -142,6 +144,10 @@ class StepNode(Runnable[StepSend, StepEnd]):
             runtime=runtime,
             started_at=work.board.now().isoformat(),
         )
+        if (begun := run.ongoing.pop(step_id, None)) is not None:
+            outcome = await taken_over(turn, begun)
+            if outcome is not None:
+                return (outcome,)
         doer = work.chains[step_id][0] if step.type == "agent" else step.type
         turn.tell(
             events.StepStarted(type="step_started", run=run.id, step=step_id, specialist=doer, at=turn.started_at)
@@ -202,31 +208,35 @@ class StepNode(Runnable[StepSend, StepEnd]):
         doing(Around(namespace=namespace, key=key))
         if turn.run.early is not None and (done := await turn.run.early.outcome(step.id, key)) is not None:
             return done
-        outcome = await perform(
-            StepTask(step=step.id, instruction=instruction, input=arguments),
-            partial(
-                StepContext,
-                goal=work.goal,
-                dependencies={
-                    need: board.outcomes[need] for need in board.index.needs[step.id] if need in board.outcomes
-                },
-                idempotency_key=key,
-                asking=partial(asked, turn),
-                artifacts=self.artifacts,
-            ),
-            chain,
-            report=partial(_tell_progress, turn),
-            started_at=turn.started_at,
-            timeout=step.timeout if step.timeout is not None else self.execution.step_timeout,
-            retry=step.retry if step.retry is not None else self.execution.retry,
-            idle_timeout=self.execution.idle_timeout,
-            is_ending=lambda: board.is_stopped(step.id) or turn.run.is_ending(),
-            handed_over=partial(_hand_over, board.move, step.id),
-        )
-        changes: dict[str, object] = {"usage": meter.usage} if meter.calls else {}
-        if turn.decisions:
-            changes |= {"decisions": tuple(turn.decisions), "degraded": (*unasked, *outcome.degraded)}
-        return outcome.model_copy(update=changes) if changes else outcome
+
+        async def performed() -> Outcome:
+            outcome = await perform(
+                StepTask(step=step.id, instruction=instruction, input=arguments),
+                partial(
+                    StepContext,
+                    goal=work.goal,
+                    dependencies={
+                        need: board.outcomes[need] for need in board.index.needs[step.id] if need in board.outcomes
+                    },
+                    idempotency_key=key,
+                    asking=partial(asked, turn),
+                    artifacts=self.artifacts,
+                ),
+                chain,
+                report=partial(_tell_progress, turn),
+                started_at=turn.started_at,
+                timeout=step.timeout if step.timeout is not None else self.execution.step_timeout,
+                retry=step.retry if step.retry is not None else self.execution.retry,
+                idle_timeout=self.execution.idle_timeout,
+                is_ending=lambda: (turn.run.work or work).board.is_stopped(step.id) or turn.run.is_ending(),
+                handed_over=partial(_hand_over, board.move, step.id),
+            )
+            changes: dict[str, object] = {"usage": meter.usage} if meter.calls else {}
+            if turn.decisions:
+                changes |= {"decisions": tuple(turn.decisions), "degraded": (*unasked, *outcome.degraded)}
+            return outcome.model_copy(update=changes) if changes else outcome
+
+        return await (carried_on(turn, performed()) if can_go_on(turn, chain) else performed())
 
 
 def _parked(step_id: str, board: Board, asked: GraphInterrupt) -> tuple[Outcome, ...]:
