@@ -176,7 +176,9 @@ async def run(case: Case, slots: int | None, figures: Figures) -> float:
     async def able(task: StepTask, context: StepContext) -> None:
         await crew.work(task.step, fails=False)
 
-    steps = (AgentStep(id=step, task="sleep", agent="planned", depends_on=tuple(case.graph[step])) for step in case.graph)
+    steps = (
+        AgentStep(id=step, task="sleep", agent="planned", depends_on=tuple(case.graph[step])) for step in case.graph
+    )
     begin = perf_counter()
     agent = create_plan_agent(
         None,
@@ -207,7 +209,9 @@ async def main() -> None:
     parser.add_argument("--reviser-ms", type=float, default=100)
     args = parser.parse_args()
     print(f"a 50 ms sleep takes {await noise():.3f} of that\n")
-    print("| slots | revisions | done twice | ended and said so | past the bound | time / ideal, mean (lowest-highest) |")
+    print(
+        "| slots | revisions | done twice | ended and said so | past the bound | time / ideal, mean (lowest-highest) |"
+    )
     print("|---|---|---|---|---|---|")
     await run(case_of(10**6, 0.001, args.sigma, 0.001), None, Figures())
     for slots in (None, 5):

@@ -91,6 +91,7 @@ if TYPE_CHECKING:
         RevisionRequest,
         Trigger,
     )
+    from goalgraph.planner.roles import Role
     from goalgraph.planner.rule_reviser import RuleReviser
     from goalgraph.planner.validation import (
         PlanPolicy,
@@ -102,6 +103,7 @@ if TYPE_CHECKING:
         Assessment,
         FolderArtifacts,
         ModelGrader,
+        Roles,
         Specialist,
         SpecialistCard,
         SpecialistRegistry,
@@ -174,6 +176,8 @@ __all__ = [
     "Reviser",
     "RevisionPolicy",
     "RevisionRequest",
+    "Role",
+    "Roles",
     "RuleReviser",
     "RunPaused",
     "Specialist",
@@ -299,6 +303,7 @@ _HOMES = {
         "RevisionRequest",
         "Trigger",
     ),
+    "goalgraph.planner.roles": ("Role",),
     "goalgraph.planner.rule_reviser": ("RuleReviser",),
     "goalgraph.planner.validation": (
         "PlanPolicy",
@@ -310,6 +315,7 @@ _HOMES = {
         "Assessment",
         "FolderArtifacts",
         "ModelGrader",
+        "Roles",
         "Specialist",
         "SpecialistCard",
         "SpecialistRegistry",

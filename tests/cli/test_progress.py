@@ -6,9 +6,19 @@ from typing import cast
 import pytest
 from rich.console import Console
 
-from goalgraph.cli.display import plain_line, shown, table
+from goalgraph.cli.display import plain_line, planning, shown, table
 from goalgraph.cli.progress import StepLine, Track, as_event
-from goalgraph.graph.events import Event, RequestMade, StepFinished, StepProgress, StepStarted
+from goalgraph.graph.events import (
+    Event,
+    PlanRevised,
+    RequestMade,
+    RevisionStarted,
+    StepDrafted,
+    StepFinished,
+    StepProgress,
+    StepStarted,
+)
+from goalgraph.graph.policies import ON_FAILURE
 from goalgraph.planner.outcome import Outcome, Status
 
 _STARTED = StepStarted(type="step_started", run="r", step="b", specialist="worker", at="2026-01-01T00:00:00+00:00")
@@ -23,6 +33,16 @@ _FAILED = StepFinished(
     seconds=1.25,
     error="no\nluck",
 )
+_REVISING = RevisionStarted(type="revision_started", run="r", step="b", reason=ON_FAILURE)
+_REVISED = PlanRevised(
+    type="plan_revised", run="r", step="b", chosen="revise", rationale="another\nway", diff="- step c\n~ step b: x"
+)
+
+
+def _drafted(step: str, draft: int = 1, *needs: str, early: bool = False) -> StepDrafted:
+    return StepDrafted(
+        type="step_drafted", run="r", step=step, title=f"do {step}", needs=list(needs), draft=draft, early=early
+    )
 
 
 def _track() -> Track:
@@ -57,7 +77,9 @@ def test_an_event_of_an_unknown_step_changes_nothing() -> None:
     assert track == _track()
 
 
-@pytest.mark.parametrize("event", [_STARTED, _SAID, _FAILED], ids=lambda event: event["type"])
+@pytest.mark.parametrize(
+    "event", [_STARTED, _SAID, _FAILED, _drafted("b"), _REVISING, _REVISED], ids=lambda event: event["type"]
+)
 def test_the_engines_events_are_recognised(event: object) -> None:
     assert as_event(event) is event
 
@@ -177,3 +199,65 @@ def test_a_map_s_count_is_in_the_table() -> None:
     file = io.StringIO()
     Console(file=file, width=80).print(table(track.lines, 2.0, 20, signs=True))
     assert "1 item" in file.getvalue()
+
+
+def test_the_steps_of_a_draft_are_listed_and_those_of_the_next_one_in_their_place() -> None:
+    track = Track()
+    track.follow(_drafted("a", early=True), 3.0)
+    track.follow(_drafted("b", 1, "a"), 4.0)
+    assert [(line.id, line.status, line.remark) for line in track.lines.values()] == [
+        ("a", "running", "do a"),
+        ("b", "waiting", "do b (needs a)"),
+    ]
+    assert planning(track) == "Planning ..."
+    track.follow(_drafted("c", 2), 5.0)
+    assert (list(track.lines), planning(track)) == (["c"], "Planning, draft 2 ...")
+    track.follow(_drafted("d", 2, early=True), 6.0)
+    track.begin_anew({"c": "worker", "d": "worker"}, {})
+    assert [(line.id, line.status, line.remark) for line in track.lines.values()] == [
+        ("c", "waiting", ""),
+        ("d", "running", ""),
+    ]
+    assert (track.lines["d"].specialist, track.lines["d"].began, planning(track)) == ("worker", 6.0, "")
+
+
+def test_what_an_agent_drafts_that_does_a_step_is_not_listed() -> None:
+    track = _track()
+    track.follow(_drafted("x"), 1.0)
+    assert track == _track()
+
+
+def test_a_revision_is_noted_at_its_step_and_a_new_plan_keeps_what_is_done() -> None:
+    track = _track()
+    track.follow(_REVISING, 1.0)
+    track.follow(_FAILED, 1.0)
+    assert track.lines["b"].remark == "the plan is being revised: no\nluck"
+    unchanged: PlanRevised = {**_REVISED, "chosen": "no_change", "diff": ""}
+    track.follow(unchanged, 2.0)
+    assert track.lines["b"].remark == "no\nluck: no change is known"
+    track.follow({**_STARTED, "step": "c"}, 2.5)
+    track.begin_anew({"a": "first", "d": "other", "c": "last"}, {"a": Outcome(step="a", status="succeeded")})
+    assert [(line.id, line.status) for line in track.lines.values()] == [
+        ("a", "succeeded"),
+        ("d", "waiting"),
+        ("c", "running"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (_drafted("b", 1, "a", "c", early=True), "drafted b (needs a, c): do b, begun"),
+        (_REVISING, "b failed: the plan is being revised"),
+        ({**_REVISING, "reason": "step.output.rows\n< 3"}, "b (step.output.rows < 3): the plan is being revised"),
+        (_REVISED, "revised for b: another way\n  - step c\n  ~ step b: x"),
+        (
+            {**_REVISED, "diff": "\n".join(f"- step {n}" for n in range(20))},
+            "revised for b: another way" + "".join(f"\n  - step {n}" for n in range(8)) + "\n  and 12 more changes",
+        ),
+        ({**_REVISED, "chosen": "refuse", "rationale": ""}, "not revised for b, no change can be made"),
+    ],
+    ids=["drafted", "failed", "another reason", "revised", "many changes", "refused"],
+)
+def test_drafts_and_revisions_become_lines(event: Event, line: str) -> None:
+    assert plain_line(event) == line

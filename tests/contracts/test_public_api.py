@@ -65,6 +65,8 @@ NAMES = [
     "Reviser",
     "RevisionPolicy",
     "RevisionRequest",
+    "Role",
+    "Roles",
     "RuleReviser",
     "RunPaused",
     "Specialist",

@@ -184,14 +184,14 @@ async def test_a_change_of_what_has_ended_meanwhile_is_asked_for_anew() -> None:
     assert decision.chosen == "revise"
 
 
-async def test_two_failures_at_once_are_revised_one_after_the_other() -> None:
+async def test_two_failures_at_once_are_looked_at_at_once_and_revised_one_after_the_other() -> None:
     crew = Crew()
     reviser = ScriptedReviser([lambda request: by("worker", request.trigger.step)])
     plan = Plan(steps=(_step("one", "broken"), _step("two", "broken"), _step("use", "worker", "one", "two")))
     result = await crew.agent(reviser).ainvoke({"goal": "g", "plan": plan})
     assert result["status"] == "complete"
     assert [one.subject for one in result["decisions"]] == ["one", "two"]
-    assert reviser.requests[1].plan.step("one").agent == "worker"  # type: ignore[union-attr]
+    assert [request.plan for request in reviser.requests] == [plan, plan]
 
 
 async def test_at_the_bound_the_run_goes_on_without_and_says_so() -> None:
@@ -282,7 +282,7 @@ async def test_an_answer_that_no_step_has_taken_in_yet_outlives_a_revision() -> 
     result = await aanswer(agent, CONFIG, {request.id: "yes" if request.step == "late" else True for request in asked})
     assert "__interrupt__" not in result, "nothing is asked twice"
     assert result["status"] == "complete"
-    assert crew.done == ["hold", "late", "send"]
+    assert sorted(crew.done) == ["hold", "late", "send"]
     counted = [one.subject for one in result["decisions"] if one.kind in ("approval", "input")]
     assert sorted(counted) == ["also", "late", "ok"]
 

@@ -5,14 +5,14 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from textwrap import indent
 
+from goalgraph.cli.forms import choices_of
 from goalgraph.cli.questions import address
 from goalgraph.cli.records import Question, RunRecord
-from goalgraph.planner.decision import Decision
 from goalgraph.planner.estimate import Estimate
 from goalgraph.planner.ranges import worded
 from goalgraph.views.text import printable
 
-__all__ = ["asked_lines", "body_lines", "chosen_lines", "commands_for", "estimate_lines", "heading"]
+__all__ = ["asked_lines", "body_lines", "commands_for", "estimate_lines", "heading"]
 
 _MOST = 4_000
 _MOST_NAMES = 10
@@ -71,7 +71,9 @@ def body_lines(question: Question, most: int | None = None) -> Iterator[str]:
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
             yield f"{printable(name)}:"
             yield indent(_cut(printable(text), most), "  ")
-    if question.form:
+    if choices := choices_of(question.form):
+        yield f"the answer is one of: {printable(', '.join(one.shown for one in choices))}"
+    elif question.form:
         yield f"the answer must fit: {printable(json.dumps(question.form, ensure_ascii=False))}"
 
 
@@ -85,13 +87,6 @@ def commands_for(question: Question, questions: Sequence[Question], run: str) ->
     """
     name = address(question, questions)
     return tuple(f"goalgraph answer {shlex.quote(run)} {shlex.quote(name + value)}" for value in _values(question))
-
-
-def chosen_lines(decisions: Iterable[Decision]) -> Iterator[str]:
-    """Say which of several drafts a plan was, and how it was made."""
-    for decision in decisions:
-        if decision.kind == "planning":
-            yield printable(decision.rationale)
 
 
 def estimate_lines(estimate: Estimate) -> Iterator[str]:
@@ -122,6 +117,8 @@ def _values(question: Question) -> Iterator[str]:
             yield f":={text}" if len(text) <= _MOST // 10 else ':={"type": "edit", "args": {...}}'
     elif question.kind == "event":
         yield from ("=", ":=JSON")
+    elif choices := choices_of(question.form):
+        yield from (f"={one.shown}" for one in choices)
     elif question.kind == "specialist" and question.arguments is not None:
         yield ':=[{"type": "approve"}, ...]'
     elif question.kind == "specialist" or not question.form:

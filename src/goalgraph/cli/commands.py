@@ -13,14 +13,19 @@ from goalgraph.cli.options import (
     AvailableOption,
     ConstraintOption,
     DataOption,
+    EagerOption,
     FailureOption,
     Goal,
     InputOption,
     JsonOption,
+    LeastOption,
     LibraryOption,
     ModelOption,
     MoreFiles,
     OwnOption,
+    PromptsOption,
+    RequireOption,
+    ReviseOption,
     RunName,
 )
 
@@ -63,11 +68,11 @@ def plan(
     ] = None,
     inputs: InputOption = None,
     alternatives: AlternativesOption = 1,
-    require_approval: Annotated[
-        bool, typer.Option("--require-approval", help="The plan must ask a human before it is through.")
-    ] = False,
+    require_approval: RequireOption = False,
     constraint: ConstraintOption = None,
     available: AvailableOption = None,
+    least: LeastOption = "full",
+    prompts: PromptsOption = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the plan as YAML.")] = None,
     save: Annotated[
         str | None, typer.Option(metavar="ALIAS", help="Save the plan in the library under this name.")
@@ -81,7 +86,8 @@ def plan(
     With --plan nothing is made: a plan that was edited is checked, shown, and saved with --save.
     """
     goal, files = _goal_and_files(goal, more, data, has_plan=False)
-    from goalgraph.cli.planning import PlanningRequest, Wishes, start_plan
+    from goalgraph.cli.planning import PlanningRequest, start_plan
+    from goalgraph.cli.wishes import Wishes
 
     return start_plan(
         PlanningRequest(
@@ -95,6 +101,8 @@ def plan(
                 approval=require_approval,
                 constraints=tuple(constraint or ()),
                 available=available,
+                least=least,
+                prompts=prompts,
             ),
             own=tuple(specialists or ()),
             out=out,
@@ -173,6 +181,13 @@ def run(
         float | None, typer.Option(metavar="SECONDS", help="For one attempt, without a sign of life.")
     ] = None,
     on_failure: FailureOption = "continue",
+    revise: ReviseOption = None,
+    eager: EagerOption = False,
+    least: LeastOption = "full",
+    prompts: PromptsOption = None,
+    constraint: ConstraintOption = None,
+    require_approval: RequireOption = False,
+    available: AvailableOption = None,
     review: Annotated[
         bool, typer.Option("--review", help="Ask before the plan runs; on a terminal that is so without it.")
     ] = False,
@@ -190,6 +205,7 @@ def run(
     """
     goal, files = _goal_and_files(goal, more, data, has_plan=plan is not None)
     from goalgraph.cli.running import RunRequest, start_run
+    from goalgraph.cli.wishes import Wishes
 
     return start_run(
         RunRequest(
@@ -206,6 +222,15 @@ def run(
             timeout=timeout,
             idle_timeout=idle_timeout,
             on_failure=on_failure,
+            revise=revise,
+            eager=eager,
+            wishes=Wishes(
+                approval=require_approval,
+                constraints=tuple(constraint or ()),
+                available=available,
+                least=least,
+                prompts=prompts,
+            ),
             review=review,
             approve=tuple(approve or ()),
             yes=yes,

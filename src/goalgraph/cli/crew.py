@@ -3,19 +3,21 @@
 import importlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from goalgraph.cli.endings import BadInput
 from goalgraph.errors import ModelFailed
 from goalgraph.models import resolve_model
 from goalgraph.planner.compilation import compile_plan
 from goalgraph.planner.decomposer import PlanRequest
-from goalgraph.planner.model_decomposer import ModelDecomposer
+from goalgraph.planner.degrading import Degrading
 from goalgraph.planner.plan import Plan, Step
+from goalgraph.planner.plan_prompt import available_cards
 from goalgraph.planner.wording import doer_of
+from goalgraph.prompts import Prompts
 from goalgraph.specialists import Specialist, SpecialistCard, SpecialistRegistry, route
 from goalgraph.specialists.builtin import (
     Assistant,
@@ -40,6 +42,10 @@ class Crew:
 
     registry: SpecialistRegistry
     model: "BaseChatModel | None"
+    prompts: Prompts | None = None
+    """In the caller's own words, for the model."""
+    least: Literal["full", "simple", "single"] = "full"
+    """How good a plan must be."""
 
     def flat(self, plan: Plan) -> Plan:
         """The plan as it runs."""
@@ -51,15 +57,17 @@ class Crew:
 
     async def synthesize(self, request: SynthesisRequest) -> Synthesis:
         """Write the answer of a run: a report that everything leads to is the answer itself."""
-        return await as_synthesizer(self.synthesis(request.plan), self.model).synthesize(request)
+        writer = as_synthesizer(self.synthesis(request.plan), self.model, prompts=self.prompts)
+        return await writer.synthesize(request)
 
     async def decompose(self, request: PlanRequest) -> Plan:
         """Make a plan of a goal."""
-        if self.model is not None:
-            return await ModelDecomposer(self.model).decompose(request)
-        from goalgraph.planner.offline import OfflineDecomposer  # here, because its rules take a while to compile
+        from goalgraph.graph.planning import decomposer_of  # here, because plans are validated without the engine
 
-        return await OfflineDecomposer().decompose(request)
+        decomposer = decomposer_of(self.model, self.prompts)
+        if self.least != "full":
+            decomposer = Degrading(decomposer=decomposer, least=self.least)
+        return await decomposer.decompose(replace(request, cards=available_cards(request.cards, request.policy)))
 
     def synthesis(self, plan: Plan) -> str:
         """How the answer of a plan comes about."""
@@ -76,7 +84,16 @@ class Crew:
         return doer_of(step)
 
 
-def gather_crew(data: Sequence[Path], out: Path, model: str | None, own: Sequence[str], directory: Path) -> Crew:
+def gather_crew(
+    data: Sequence[Path],
+    out: Path,
+    model: str | None,
+    own: Sequence[str],
+    directory: Path,
+    *,
+    prompts: str | Path | None = None,
+    least: Literal["full", "simple", "single"] = "full",
+) -> Crew:
     """Bring together who works on a goal.
 
     Args:
@@ -85,20 +102,24 @@ def gather_crew(data: Sequence[Path], out: Path, model: str | None, own: Sequenc
         model: ``"provider:name"``, or None for rules alone.
         own: The caller's specialists, as ``module:attribute``.
         directory: Where those modules are imported from.
+        prompts: Folder of templates in the caller's own words.
+        least: How good a plan must be.
 
     Raises:
         BadInput: The model cannot be set up, or a module or its attribute is not there.
+        InvalidPrompt: A template cannot be used.
         GoalgraphError: Data or specialists cannot be used.
     """
     try:
         chat = resolve_model(model) if model is not None else None
     except ModelFailed as error:
         raise BadInput(str(error)) from error
-    registry = SpecialistRegistry(builtin_specialists(files=data, out=out, model=chat))
+    texts = Prompts(prompts) if prompts else None
+    registry = SpecialistRegistry(builtin_specialists(files=data, out=out, model=chat, prompts=texts))
     for named in own:
         for one in _imported(named, directory):
             registry.register(one)
-    return Crew(registry=registry, model=chat)
+    return Crew(registry=registry, model=chat, prompts=texts, least=least)
 
 
 def known_cards(own: Sequence[str], directory: Path) -> tuple[SpecialistCard, ...]:

@@ -1,7 +1,7 @@
 """Asking on the terminal what a run asks."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import indent
 from typing import Any, Literal, cast
@@ -12,6 +12,7 @@ from goalgraph.cli.asked import body_lines, heading
 from goalgraph.cli.assignments import json_value
 from goalgraph.cli.editor import edit_text
 from goalgraph.cli.endings import BadInput, UnusablePlan, one_line_of, problem_line
+from goalgraph.cli.forms import Choice, choices_of, picked
 from goalgraph.cli.questions import question_of, reply_to
 from goalgraph.cli.records import Question
 from goalgraph.cli.terminal import Terminal
@@ -92,9 +93,21 @@ class Dialog:
             return self._decisions(request)
         if "approve" in question.allowed:
             return self._chosen(request, question)
+        if choices := choices_of(question.form):
+            return self._picked(choices)
         if question.kind == "event":
             return self._typed("What came with it (text, or JSON after ':='; empty: nothing; Ctrl-D skips it for now):")
         return self._typed("Answer (text, or JSON after ':='; Ctrl-D skips it for now):", needed=True)
+
+    def _picked(self, choices: Sequence[Choice]) -> JsonValue:
+        """Return one of a few answers, with what is to be said in it."""
+        names = ", ".join(f"{one.name} ..." if one.field is not None else one.name for one in choices)
+        while True:
+            said = self._line(f"Answer ({names}; Ctrl-D skips it for now):")
+            if said.startswith(":="):
+                return json_value(said[2:], "the answer")
+            if (choice := picked(choices, said)) is not None:
+                return choice.with_text(self._line(f"{choice.name}:") if choice.field is not None else "")
 
     def _typed(self, what: str, *, needed: bool = False) -> JsonValue:
         said = self._line(what)

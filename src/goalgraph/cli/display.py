@@ -4,8 +4,9 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from goalgraph.cli.progress import StepLine, Track
-from goalgraph.graph.events import Event
+from goalgraph.cli.progress import UNREVISED, StepLine, Track
+from goalgraph.graph.events import Event, PlanRevised
+from goalgraph.graph.policies import LOW_CONFIDENCE, ON_FAILURE
 from goalgraph.planner.wording import KINDS
 from goalgraph.views.text import one_line
 
@@ -14,7 +15,13 @@ if TYPE_CHECKING:
 
     from goalgraph.cli.terminal import Terminal
 
-__all__ = ["displayed", "plain_line", "shown", "table"]
+__all__ = ["displayed", "plain_line", "planning", "shown", "table"]
+
+_LASTING = ("revision_started", "plan_revised")
+"""Events that stay on the screen above the lines that change."""
+_REASONS = {ON_FAILURE: "failed", LOW_CONFIDENCE: "is not sure enough of its result"}
+"""What the usual conditions of a revision mean."""
+_MOST_CHANGES = 8
 
 _SIGNS = {
     "waiting": ("·", "."),
@@ -59,9 +66,10 @@ def displayed(track: Track, terminal: "Terminal", clock: Callable[[], float]) ->
         return
 
     from rich.live import Live
+    from rich.text import Text
 
     def drawn() -> "Table":
-        return table(track.lines, clock(), terminal.console.height - 2, signs=terminal.signs)
+        return table(track.lines, clock(), terminal.console.height - 2, signs=terminal.signs, title=planning(track))
 
     live = Live(console=terminal.console, get_renderable=drawn, refresh_per_second=8)
 
@@ -69,6 +77,8 @@ def displayed(track: Track, terminal: "Terminal", clock: Callable[[], float]) ->
         track.follow(event, clock())
         if event.get("step"):
             live.start()
+        if event["type"] in _LASTING and (text := plain_line(event)) is not None:
+            terminal.show(Text(text))
 
     try:
         yield seen
@@ -76,8 +86,21 @@ def displayed(track: Track, terminal: "Terminal", clock: Callable[[], float]) ->
         live.stop()
 
 
+def planning(track: Track) -> str:
+    """Say that a plan is being written; empty where there is one."""
+    return "" if not track.draft else "Planning ..." if track.draft == 1 else f"Planning, draft {track.draft} ..."
+
+
 def plain_line(event: Event) -> str | None:
-    """Write an event as one line of text; None for one that is not worth a line."""
+    """Write an event as a line of text, a change of the plan with lines of its own; None where it is not worth one."""
+    if event["type"] == "step_drafted":
+        needs = f" (needs {one_line(', '.join(event['needs']), 80)})" if event["needs"] else ""
+        return f"drafted {event['step']}{needs}: {one_line(event['title'])}{', begun' if event['early'] else ''}"
+    if event["type"] == "revision_started":
+        why = _REASONS.get(event["reason"]) or f"({one_line(event['reason'])})"
+        return f"{event['step']} {why}: the plan is being revised"
+    if event["type"] == "plan_revised":
+        return _changed(event)
     if event["type"] == "step_started":
         return f"started {event['step']} ({one_line(KINDS.get(event['specialist'], event['specialist']))})"
     if event["type"] == "request":
@@ -86,6 +109,17 @@ def plain_line(event: Event) -> str | None:
         why = f": {one_line(event['error'])}" if "error" in event else ""
         return f"{event['status']} {event['step']} after {event['seconds']:.1f} s{why}"
     return None
+
+
+def _changed(event: PlanRevised) -> str:
+    """Say what became of a revision, with what is different."""
+    why = f": {one_line(event['rationale'])}" if event["rationale"].strip() else ""
+    if event["chosen"] != "revise":
+        return f"not revised for {event['step']}, {UNREVISED[event['chosen']]}{why}"
+    changes = event["diff"].splitlines()
+    more = [f"and {len(changes) - _MOST_CHANGES} more changes"] if len(changes) > _MOST_CHANGES else []
+    lines = [one_line(change, 160) for change in changes[:_MOST_CHANGES]]
+    return "\n  ".join((f"revised for {event['step']}{why}", *lines, *more))
 
 
 def shown(lines: Sequence[StepLine], room: int) -> tuple[list[StepLine], int]:
@@ -101,7 +135,7 @@ def shown(lines: Sequence[StepLine], room: int) -> tuple[list[StepLine], int]:
     return [lines[place] for place in sorted(places[: max(room, 1)])], len(lines) - max(room, 1)
 
 
-def table(lines: Mapping[str, StepLine], now: float, room: int, *, signs: bool) -> "Table":
+def table(lines: Mapping[str, StepLine], now: float, room: int, *, signs: bool, title: str = "") -> "Table":
     """Draw the lines as a table.
 
     Args:
@@ -109,12 +143,14 @@ def table(lines: Mapping[str, StepLine], now: float, room: int, *, signs: bool) 
         now: On the clock of their ``began``.
         room: Rows of the terminal.
         signs: Whether characters beyond ASCII can be shown.
+        title: A line above them.
     """
     from rich.table import Table
     from rich.text import Text
 
-    chosen, hidden = shown(tuple(lines.values()), room - 1)
+    chosen, hidden = shown(tuple(lines.values()), room - 1 - bool(title))
     drawn = Table.grid(padding=(0, 1), expand=True)
+    drawn.title, drawn.title_justify, drawn.title_style = title or None, "left", "bold"
     drawn.add_column(no_wrap=True)
     drawn.add_column(no_wrap=True, overflow="ellipsis", style="cyan")
     drawn.add_column(no_wrap=True, overflow="ellipsis", style="magenta")

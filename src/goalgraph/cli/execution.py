@@ -12,22 +12,24 @@ from langgraph.runtime import RunControl
 from langgraph.types import Command
 from pydantic import JsonValue
 
+from goalgraph.cli.agent import agent_of
 from goalgraph.cli.crew import Crew
+from goalgraph.cli.decided import revisions_in
 from goalgraph.cli.display import displayed
 from goalgraph.cli.folders import RunFolder
+from goalgraph.cli.planning import show_plan
 from goalgraph.cli.progress import Track, as_event
-from goalgraph.cli.questions import approval_of, matched
+from goalgraph.cli.questions import matched
 from goalgraph.cli.records import KeptAnswer, Question, RunRecord, step_records
 from goalgraph.cli.reviews import Prepared, as_written, decisions_of
 from goalgraph.cli.terminal import Terminal
 from goalgraph.errors import GoalgraphError
-from goalgraph.graph.build import create_plan_agent
 from goalgraph.graph.events import Event
 from goalgraph.graph.humans.inbox import apending
 from goalgraph.graph.humans.thread import Request
-from goalgraph.graph.policies import ExecutionPolicy
 from goalgraph.graph.storage.recorded import recorded_outcomes
 from goalgraph.planner.decision import Decision
+from goalgraph.planner.decomposer import PlanRequest
 from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.planner.plan import Plan
 
@@ -56,37 +58,24 @@ class Execution:
         self,
         folder: RunFolder,
         record: RunRecord,
-        plan: Plan,
+        plan: Plan | None,
         crew: Crew,
         terminal: Terminal,
         saver: "BaseCheckpointSaver[Any]",
     ) -> None:
         self.plan = plan
-        """As it is written."""
+        """As it is written, before any revision; None: the run makes it itself."""
         self.requests: tuple[Request, ...] = ()
         """What the run waits for."""
         self._folder = folder
         self._record = record
-        self._flat = crew.flat(plan)
+        self._flat = crew.flat(plan) if plan is not None else None
         self._crew = crew
         self._terminal = terminal
         self._control = RunControl()
         self._config: RunnableConfig = {"configurable": {"thread_id": record.thread}}
-        self._agent = create_plan_agent(
-            crew.model,
-            crew.registry,
-            decomposer=Prepared(plan, crew.decompose),
-            synthesis=crew.synthesize,
-            execution=ExecutionPolicy(
-                max_concurrency=record.options.max_concurrency,
-                step_timeout=record.options.timeout,
-                idle_timeout=record.options.idle_timeout,
-                on_failure=record.options.on_failure,
-            ),
-            approval=approval_of(record.options),
-            checkpointer=saver,
-            artifacts=folder.artifacts,
-        )
+        made = tuple(one for one in record.decisions if one.kind == "planning")
+        self._agent = agent_of(record.options, Prepared(plan, self._planned, made), crew, folder, saver)
 
     def drain(self) -> None:
         """Begin nothing new; what is under way comes to its end."""
@@ -118,7 +107,7 @@ class Execution:
         """
         state = await self._agent.aget_state(self._config)
         self._take_plan(state.values)
-        track = Track.of(self._crew.doers(self._flat), recorded_outcomes(state))
+        track = Track.of(self._doers, recorded_outcomes(state))
         try:
             with displayed(track, self._terminal, monotonic) as tell:
                 return await self._answered(not state.values, track, tell)
@@ -147,10 +136,23 @@ class Execution:
             given, first, is_new = None, False, False
 
     def _beginning(self) -> dict[str, object]:
-        """What the run is given; a plan that may be replaced by another one comes from its planner."""
-        is_open = self._record.planned and self._record.options.review
+        """What the run is given; a plan that was made, or is yet to be, comes from its planner."""
         begin: dict[str, object] = {"goal": self._record.goal, "inputs": self._record.inputs}
-        return begin if is_open else {**begin, "plan": self.plan}
+        return begin if self._record.planned else {**begin, "plan": self.plan}
+
+    @property
+    def _doers(self) -> Mapping[str, str]:
+        """Who does each step, by its id."""
+        return self._crew.doers(self._flat) if self._flat is not None else {}
+
+    async def _planned(self, request: PlanRequest) -> Plan:
+        """Make a plan; the first one is shown and kept, those that come after a rejection are reviewed."""
+        plan = await self._crew.decompose(request)
+        if self.plan is None:
+            self.plan = plan
+            show_plan(plan, self._crew, self._terminal)
+            self._folder.write_plan(plan)
+        return plan
 
     async def _followed(self, given: object, track: Track, tell: Callable[[Event], None]) -> Mapping[str, object]:
         """Run until the end, or until nothing can be done without an answer; return the last values."""
@@ -160,7 +162,7 @@ class Execution:
             if mode == "values":
                 values = part
                 if self._take_plan(values):
-                    track.begin_anew(self._crew.doers(self._flat))
+                    track.begin_anew(self._doers, cast("Mapping[str, Outcome]", values.get("outcomes") or {}))
             elif (event := as_event(part)) is not None:
                 tell(event)
         return values
@@ -170,14 +172,21 @@ class Execution:
         plan = values.get("plan")
         if not isinstance(plan, Plan) or plan == self._flat:
             return False
+        if self._flat is None:
+            self._record = self._record.model_copy(update={"planning": _usage_in(values)})
         self._flat = plan
         return True
 
     def _keep_plan(self, decisions: Collection[Decision]) -> None:
-        """Write down the plan of the run where a review has changed it."""
-        if self._crew.flat(self.plan) != self._flat:
-            self.plan = as_written(self._flat, self.plan, self.requests, decisions, self._crew.flat)
-            self._folder.write_plan(self.plan)
+        """Write down the plan of the run where a review, or a revision, has changed it."""
+        if self._flat is None or self.plan is None or self._crew.flat(self.plan) == self._flat:
+            return
+        written = as_written(self._flat, self.plan, self.requests, decisions, self._crew.flat)
+        if written != self.plan:
+            self.plan = written
+            self._folder.write_plan(written)
+        if revisions_in(decisions):
+            self._folder.write_revised(self._flat)
 
     def _forget(self, used: Collection[str]) -> None:
         """Take answers that were used, or refused, out of the record, so that none is given twice."""
@@ -196,47 +205,59 @@ class Execution:
         decisions = decisions_of(state)
         self._keep_plan(decisions)
         changes = {"status": "waiting", "questions": tuple(questions), "decisions": decisions}
-        self._record = self._updated(recorded_outcomes(state), changes)
+        self._record = self._updated(recorded_outcomes(state), state.values, changes)
         self._folder.write_record(self._record)
         return Ended(record=self._record, answer="")
 
     async def _interrupted(self, track: Track) -> None:
         """Record what is done: by the checkpoints, which a resumed run will go by, else by the events."""
         changes: dict[str, object] = {"status": "interrupted", "questions": ()}
+        values: Mapping[str, object] = {}
         try:
             state = await self._agent.aget_state(self._config)
-            outcomes = recorded_outcomes(state)
-            changes["decisions"] = decisions_of(state)
+            outcomes, values = recorded_outcomes(state), state.values
+            changes["decisions"] = decisions_of(state) or self._record.decisions
         except Exception:
             outcomes = track.outcomes()
-        self._folder.write_record(self._updated(outcomes, changes))
+        self._folder.write_record(self._updated(outcomes, values, changes))
 
     def _ended(self, values: Mapping[str, object]) -> Ended:
         outcomes = cast("Mapping[str, Outcome]", values.get("outcomes") or {})
         answer = cast("str | None", values.get("answer")) or ""
-        usage = self._record.planning + cast("Usage", values.get("usage") or Usage())
         decisions = tuple(cast("list[Decision]", values.get("decisions") or ()))
         self._keep_plan(decisions)
         changes: dict[str, object] = {
             "status": cast("str | None", values.get("status")) or "failed",
             "degraded": tuple(cast("list[str]", values.get("degraded") or ())),
-            "usage": usage,
+            "usage": self._outside + _usage_in(values),
             "questions": (),
             "decisions": decisions,
             "answers": {},
         }
-        record = self._updated(outcomes, changes)
+        record = self._updated(outcomes, values, changes)
         self._folder.write_answer(answer)
         self._folder.write_record(record)
         return Ended(record=record, answer=answer, unused=tuple(self._record.answers))
 
-    def _updated(self, outcomes: Mapping[str, Outcome], changes: Mapping[str, object]) -> RunRecord:
-        spent = sum((outcome.usage for outcome in outcomes.values()), self._record.planning)
-        return self._record.model_copy(
+    @property
+    def _outside(self) -> Usage:
+        """What was used before the run, which does not count it."""
+        return Usage() if self._record.options.eager else self._record.planning
+
+    def _updated(
+        self, outcomes: Mapping[str, Outcome], values: Mapping[str, object], changes: Mapping[str, object]
+    ) -> RunRecord:
+        spent = sum((outcome.usage for outcome in outcomes.values()), self._outside + _usage_in(values))
+        updated = self._record.model_copy(
             update={
                 "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-                "steps": step_records(self._crew.doers(self._flat), outcomes, self._folder.path),
+                "steps": step_records(self._doers, outcomes, self._folder.path),
                 "usage": spent,
                 **changes,
             }
         )
+        return updated.model_copy(update={"revisions": revisions_in(updated.decisions)})
+
+
+def _usage_in(values: Mapping[str, object]) -> Usage:
+    return cast("Usage", values.get("usage") or Usage())

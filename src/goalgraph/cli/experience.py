@@ -13,6 +13,8 @@ from goalgraph.planner.outcome import Outcome
 __all__ = ["history_of_runs"]
 
 _MOST_RUNS = 50
+_OF_PLANS = ("planning", "revision", "escalation")
+"""Decisions that no step has waited for while it was at work."""
 
 
 def history_of_runs(folder: Path = RUNS) -> History:

@@ -20,7 +20,15 @@ __all__ = ["RUNS", "RunFolder", "find_run", "new_run", "write_text"]
 RUNS = Path("goalgraph-runs")
 """Where runs are kept that are given no folder."""
 _CHECKPOINTS = "checkpoints.sqlite"
-_NAMES = ("run.json", "plan.yaml", "report.md", _CHECKPOINTS, f"{_CHECKPOINTS}-wal", f"{_CHECKPOINTS}-shm")
+_NAMES = (
+    "run.json",
+    "plan.yaml",
+    "plan.revised.yaml",
+    "report.md",
+    _CHECKPOINTS,
+    f"{_CHECKPOINTS}-wal",
+    f"{_CHECKPOINTS}-shm",
+)
 
 
 class RunFolder:
@@ -30,6 +38,7 @@ class RunFolder:
         self.path = path
         self.checkpoints = path / _CHECKPOINTS
         self.plan = path / "plan.yaml"
+        self.revised = path / "plan.revised.yaml"
         self.report = path / "report.md"
         self.artifacts = path / "artifacts"
         self._record = path / "run.json"
@@ -50,6 +59,10 @@ class RunFolder:
     def write_plan(self, plan: Plan) -> None:
         """Write ``plan.yaml``."""
         write_text(self.plan, dump_plan(plan))
+
+    def write_revised(self, plan: Plan) -> None:
+        """Write ``plan.revised.yaml``: the plan as it ran in the end, flat."""
+        write_text(self.revised, dump_plan(plan))
 
     def write_answer(self, answer: str) -> None:
         """Write ``report.md``, unless a specialist has written one."""

@@ -12,14 +12,19 @@ __all__ = [
     "AvailableOption",
     "ConstraintOption",
     "DataOption",
+    "EagerOption",
     "FailureOption",
     "Goal",
     "InputOption",
     "JsonOption",
+    "LeastOption",
     "LibraryOption",
     "ModelOption",
     "MoreFiles",
     "OwnOption",
+    "PromptsOption",
+    "RequireOption",
+    "ReviseOption",
     "RunName",
 ]
 
@@ -69,6 +74,27 @@ ConstraintOption = Annotated[
 ]
 AvailableOption = Annotated[
     str | None, typer.Option(metavar="NAMES", help="Use only these specialists; names with commas between them.")
+]
+RequireOption = Annotated[
+    bool, typer.Option("--require-approval", help="The plan must ask a human before it is through.")
+]
+LeastOption = Annotated[
+    str,
+    typer.Option(
+        metavar="WHAT",
+        help="What will do where no good plan can be made: full (nothing else), simple, or single (one step).",
+    ),
+]
+PromptsOption = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Folder of prompts in your words, as <name>.md, for the model.")
+]
+ReviseOption = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Change the plan when a step fails or is unsure, up to N times; then ask."),
+]
+EagerOption = Annotated[
+    bool,
+    typer.Option("--eager", help="Begin first steps while the model writes the plan, which nobody is asked about."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON and nothing else to stdout.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Folder of the run, or its name in goalgraph-runs.")]

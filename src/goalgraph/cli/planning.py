@@ -1,21 +1,24 @@
 """The command ``plan``, and what ``run`` shares with it: from a goal to a checked plan on the screen."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import JsonValue
 
-from goalgraph.cli.asked import chosen_lines, estimate_lines
+from goalgraph.cli.asked import estimate_lines
 from goalgraph.cli.assignments import read_assignments
 from goalgraph.cli.crew import Crew, gather_crew, known_cards
+from goalgraph.cli.decided import planning_lines
+from goalgraph.cli.drafting import Watching, watched
 from goalgraph.cli.endings import COMPLETE, BadInput
 from goalgraph.cli.experience import history_of_runs
 from goalgraph.cli.folders import write_text
 from goalgraph.cli.signals import run_stoppable
 from goalgraph.cli.sources import LibraryWithDraft, checked_plan, library_at, read_given
 from goalgraph.cli.terminal import Terminal
+from goalgraph.cli.wishes import Wishes
 from goalgraph.graph.planning import estimated, generate_plan
 from goalgraph.graph.steps.usage import count_usage
 from goalgraph.planner import dag
@@ -33,7 +36,6 @@ from goalgraph.views import plan_text, plan_tree
 
 __all__ = [
     "PlanningRequest",
-    "Wishes",
     "checked_goal",
     "make_plan",
     "plan_lines",
@@ -41,46 +43,6 @@ __all__ = [
     "show_proposal",
     "start_plan",
 ]
-
-
-_MOST_DRAFTS = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What the plan is to be like."""
-
-    alternatives: int = 1
-    """How many plans are drafted."""
-    approval: bool = False
-    """Whether it must ask a human."""
-    constraints: tuple[str, ...] = ()
-    available: str | None = None
-    """Names of specialists, with commas between them."""
-
-    @property
-    def names(self) -> tuple[str, ...] | None:
-        """The specialists that may be used; None: all."""
-        if self.available is None:
-            return None
-        return tuple(filter(None, map(str.strip, self.available.split(","))))
-
-    def check(self) -> None:
-        """See that they can be met.
-
-        Raises:
-            BadInput: They cannot.
-        """
-        if not 1 <= self.alternatives <= _MOST_DRAFTS:
-            raise BadInput(
-                f"--alternatives takes a number from 1 to {_MOST_DRAFTS}, found {self.alternatives}",
-                hint="leave it out for one plan",
-            )
-        if self.names == ():
-            raise BadInput(f"--available names nobody: {self.available!r}", hint="write it like: reader,writer")
-        if blank := [one for one in self.constraints if not one.strip()]:
-            raise BadInput(f"--constraint is empty: {blank[0]!r}", hint="say what the plan must heed")
-
 
 _ANY = Wishes()
 
@@ -134,7 +96,7 @@ def start_plan(request: PlanningRequest) -> int:
             terminal.document(_document(planned, request.save, version))
             return COMPLETE
         _show(planned.flat, planned.doers, terminal)
-        for line in (*chosen_lines(planned.decisions), *estimate_lines(planned.estimate)):
+        for line in (*planning_lines(planned.decisions), *estimate_lines(planned.estimate)):
             terminal.text(line)
         if request.out is not None:
             terminal.line(f"saved to {request.out}")
@@ -166,25 +128,28 @@ def make_plan(
     terminal: Terminal,
     inputs: Mapping[str, JsonValue] | None = None,
     wishes: Wishes = _ANY,
-    on_decision: Callable[[Decision], None] | None = None,
-) -> tuple[Plan, Usage]:
-    """Plan a goal, and tell what its model was asked for.
+) -> tuple[Plan, Usage, tuple[Decision, ...]]:
+    """Plan a goal; tell what its model was asked for, and what was decided on the way.
 
     Args:
         goal: What is to be done.
         crew: Who there is to do it.
-        terminal: Where waiting is shown.
+        terminal: Where the plan is shown while a model writes it.
         inputs: Values that the plan may refer to.
         wishes: What the plan is to be like.
-        on_decision: Called with what is decided on the way.
 
     Raises:
         InvalidGoal: Nothing can be made of the goal.
         PlannerError: The model gave no valid plan.
         Stopped: A signal came.
     """
+    decisions: list[Decision] = []
 
-    async def planned() -> tuple[Plan, Usage]:
+    async def planned(watching: Watching) -> tuple[Plan, Usage]:
+        def decided(decision: Decision) -> None:
+            decisions.append(decision)
+            watching.on_decision(decision)
+
         meter = count_usage()
         plan = await generate_plan(
             goal,
@@ -196,13 +161,16 @@ def make_plan(
             constraints=wishes.constraints,
             alternatives=wishes.alternatives,
             history=history_of_runs() if wishes.alternatives > 1 else None,
-            on_decision=on_decision,
+            on_step=watching.on_step,
+            on_decision=decided,
+            least=crew.least,
+            prompts=crew.prompts,
         )
         return plan, meter.usage
 
-    waits = crew.model is not None and terminal.rich and terminal.signs
-    with terminal.console.status("planning") if waits else nullcontext():
-        return run_stoppable(planned())
+    with watched(terminal) if crew.model is not None else nullcontext(Watching()) as watching:
+        plan, usage = run_stoppable(planned(watching))
+    return plan, usage, tuple(decisions)
 
 
 def show_plan(plan: Plan, crew: Crew, terminal: Terminal) -> None:
@@ -228,7 +196,7 @@ def _estimated(plan: Plan, crew: Crew) -> Iterator[str]:
 
 def _estimate(plan: Plan, crew: Crew, goal: str = "", inputs: Mapping[str, JsonValue] | None = None) -> Estimate:
     """Estimate a plan with what earlier runs in the usual folder tell."""
-    writer = as_synthesizer(crew.synthesis(plan), crew.model)
+    writer = as_synthesizer(crew.synthesis(plan), crew.model, prompts=crew.prompts)
     return estimated(plan, crew.registry, goal=goal, synthesizer=writer, history=history_of_runs(), inputs=inputs)
 
 
@@ -236,9 +204,12 @@ def _made(request: PlanningRequest, terminal: Terminal) -> _Planned:
     """Make a plan of a goal."""
     goal = checked_goal(request.goal)
     request.wishes.check()
-    crew = gather_crew(request.data, Path.cwd(), request.model, request.own, Path.cwd())
-    inputs, decisions = read_assignments("--input", request.inputs, files=True), list[Decision]()
-    plan, usage = make_plan(goal, crew, terminal, inputs, request.wishes, decisions.append)
+    wishes, here = request.wishes, Path.cwd()
+    crew = gather_crew(
+        request.data, here, request.model, request.own, here, prompts=wishes.prompts, least=wishes.enough
+    )
+    inputs = read_assignments("--input", request.inputs, files=True)
+    plan, usage, decisions = make_plan(goal, crew, terminal, inputs, wishes)
     return _Planned(
         goal=goal,
         plan=plan,
@@ -246,7 +217,7 @@ def _made(request: PlanningRequest, terminal: Terminal) -> _Planned:
         doers=crew.doers(plan),
         usage=usage,
         estimate=_estimate(plan, crew, goal, inputs),
-        decisions=tuple(decisions),
+        decisions=decisions,
     )
 
 
@@ -262,10 +233,10 @@ def _taken(request: PlanningRequest, reference: str, library: FolderLibrary) -> 
         "--data": request.data,
         "--model": request.model,
         "--input": request.inputs,
-        "--alternatives": request.wishes.alternatives != 1,
         "--require-approval": request.wishes.approval,
-        "--constraint": request.wishes.constraints,
         "--available": request.wishes.available,
+        "--prompts": request.wishes.prompts,
+        **dict.fromkeys(request.wishes.only_for_making(), True),
     }
     if given := [name for name, value in surplus.items() if value]:
         raise BadInput(f"--plan takes a plan as it is, and {given[0]} is for making one", hint="give one of the two")

@@ -5,13 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
-from goalgraph.graph.events import Event, RequestMade, StepFinished, StepProgress, StepStarted
+from goalgraph.graph.events import Event, PlanRevised, RevisionStarted, StepDrafted
 from goalgraph.planner.outcome import Outcome, Status, StepError
 from goalgraph.planner.wording import KINDS
 
-__all__ = ["StepLine", "Track", "as_event"]
+__all__ = ["UNREVISED", "StepLine", "Track", "as_event"]
 
 _FIELDS = {
+    "step_drafted": ("step", "title", "needs", "draft"),
+    "revision_started": ("step", "reason"),
+    "plan_revised": ("step", "chosen", "rationale", "diff"),
     "step_started": ("step", "specialist"),
     "step_progress": ("step", "message"),
     "request": ("step", "request"),
@@ -19,6 +22,12 @@ _FIELDS = {
 }
 
 
+UNREVISED: Mapping[str, str] = {
+    "refuse": "no change can be made",
+    "no_change": "no change is known",
+    "no_progress": "the only change known gives a plan that there was before",
+}
+"""Why a plan stays as it is after all."""
 _IS_ITEM = re.compile(r"\[[^\]]*\]")
 """What the id of an item has after the map's; a step inside of an item has more."""
 
@@ -42,11 +51,14 @@ class StepLine:
     """What the items of a map that were begun came to; None: they are at work."""
     item_count: int | None = None
     """Of a map, once it is known."""
+    revising: bool = False
+    """Whether the plan is being changed because of what it came to."""
 
     @property
     def remark(self) -> str:
         """What there is to say beside the status: the count of a map's items first."""
-        return ": ".join(filter(None, (self._counted(), self.note)))
+        revising = "the plan is being revised" if self.revising else ""
+        return ": ".join(filter(None, (revising, self._counted(), self.note)))
 
     def _counted(self) -> str:
         if not self.items and self.item_count is None:
@@ -62,6 +74,8 @@ class Track:
     """The steps of a run in plan order, kept up to date by `follow`."""
 
     lines: dict[str, StepLine] = field(default_factory=dict[str, StepLine])
+    draft: int = 0
+    """Number of the draft that the lines are those of; 0: there is a plan, or nothing was drafted yet."""
 
     @classmethod
     def of(cls, doers: Mapping[str, str], outcomes: Mapping[str, Outcome]) -> "Track":
@@ -85,9 +99,15 @@ class Track:
             line.note = outcome.error.message if outcome.error is not None else ""
         return cls(lines)
 
-    def begin_anew(self, doers: Mapping[str, str]) -> None:
-        """Follow another plan, of which nothing is done; see `of`."""
-        self.lines = Track.of(doers, {}).lines
+    def begin_anew(self, doers: Mapping[str, str], outcomes: Mapping[str, Outcome]) -> None:
+        """Follow another plan; see `of`. What is at work stays so."""
+        before, self.lines = self.lines, Track.of(doers, outcomes).lines
+        for line in self.lines.values():
+            old = before.get(line.id)
+            if old is not None and old.status == "running" and line.status == "waiting":
+                line.status, line.began, line.note = "running", old.began, "" if self.draft else old.note
+                line.items, line.item_count = old.items, old.item_count
+        self.draft = 0
 
     @property
     def done(self) -> int:
@@ -103,10 +123,15 @@ class Track:
         """
         if event["type"] == "plan_made" or event["type"] == "run_finished":
             return
+        if event["type"] == "step_drafted":
+            self._follow_draft(event, now)
+            return
         line, item = _place(event["step"], self.lines)
         if line is None:
             return
-        if item:
+        if event["type"] == "revision_started" or event["type"] == "plan_revised":
+            _follow_revision(line, event)
+        elif item:
             _follow_item(line, item, event, now)
         elif event["type"] == "step_started":
             line.status, line.began = "running", now
@@ -122,6 +147,18 @@ class Track:
             line.status, line.seconds, line.attempts = event["status"], event["seconds"], event["attempts"]
             line.specialist = event.get("specialist") or line.specialist
             line.note = event.get("error", "")
+
+    def _follow_draft(self, event: StepDrafted, now: float) -> None:
+        """Take in a step of a plan that is being written; each draft begins a list of its own."""
+        if not self.draft and any(line.status != "waiting" for line in self.lines.values()):
+            return  # of an agent that does a step
+        if event["draft"] != self.draft:
+            self.lines, self.draft = {}, event["draft"]
+        needs = f" (needs {', '.join(event['needs'])})" if event["needs"] else ""
+        line = StepLine(id=event["step"], specialist="", note=f"{event['title']}{needs}")
+        if event["early"]:
+            line.status, line.began = "running", now
+        self.lines[line.id] = line
 
     def outcomes(self) -> dict[str, Outcome]:
         """What is known of the steps that have ended, where no checkpoint knows more."""
@@ -158,6 +195,12 @@ def _follow_item(line: StepLine, item: str, event: Event, now: float) -> None:
         line.items[item] = event["status"]
 
 
+def _follow_revision(line: StepLine, event: RevisionStarted | PlanRevised) -> None:
+    line.revising = event["type"] == "revision_started"
+    if event["type"] == "plan_revised" and event["chosen"] != "revise":
+        line.note = ": ".join(filter(None, (line.note, UNREVISED[event["chosen"]])))
+
+
 def as_event(part: object) -> Event | None:
     """Recognise an event of the engine among whatever else specialists put on the custom stream."""
     if not isinstance(part, Mapping):
@@ -166,4 +209,4 @@ def as_event(part: object) -> Event | None:
     fields = _FIELDS.get(str(found.get("type")))
     if fields is None or not all(name in found for name in fields):
         return None
-    return cast("StepStarted | StepProgress | RequestMade | StepFinished", found)
+    return cast("Event", found)

@@ -10,6 +10,7 @@ from typing import Any, cast
 from pydantic import JsonValue
 
 from goalgraph.cli.endings import BadInput
+from goalgraph.cli.forms import said_as
 from goalgraph.cli.records import KeptAnswer, Question, RunOptions
 from goalgraph.graph.humans.answers import Problem
 from goalgraph.graph.humans.approval import ApprovalPolicy, Gates
@@ -118,7 +119,8 @@ def reply_to(request: Request, question: Question, answer: JsonValue) -> JsonVal
     Args:
         request: What is asked.
         question: The same, as it is kept.
-        answer: As it was typed: where a yes or a no is wanted, these words will do, and ``"no: why"``.
+        answer: As it was typed: where a yes or a no is wanted, these words will do, and ``"no: why"``; where one of a
+            few answers is, its name, and ``"name: text"`` where there is something to be said with it.
     """
     said = answer
     if isinstance(answer, str):
@@ -127,6 +129,9 @@ def reply_to(request: Request, question: Question, answer: JsonValue) -> JsonVal
         elif "approve" in question.allowed:
             said = _decision(answer)
     found = read_reply(request.interrupt.value, said, request.schema)
+    if isinstance(found, Problem) and isinstance(said, str) and question.form:
+        said = said_as(question.form, said)
+        found = read_reply(request.interrupt.value, said, request.schema)
     if not isinstance(found, Problem):
         return said
     if isinstance(said, str) and "approve" in question.allowed:
@@ -139,12 +144,12 @@ def approval_of(options: RunOptions) -> ApprovalPolicy:
     return ApprovalPolicy(plan=options.review, steps=options.approve)
 
 
-def check_gates(names: Sequence[str], plan: Plan, cards: Sequence[SpecialistCard]) -> None:
+def check_gates(names: Sequence[str], plan: Plan | None, cards: Sequence[SpecialistCard]) -> None:
     """See that something is meant by the names of what a human is to be asked about: a typo would ask about nothing.
 
     Args:
         names: Of steps, specialists or capabilities.
-        plan: Flat.
+        plan: Flat; None: it is not known yet, so that no steps can be meant.
         cards: The specialists.
 
     Raises:
@@ -152,7 +157,7 @@ def check_gates(names: Sequence[str], plan: Plan, cards: Sequence[SpecialistCard
     """
     known = dict.fromkeys(
         [
-            *(_ITEM.sub("", step.id) for step in _everything(plan.steps, cards)),
+            *(_ITEM.sub("", step.id) for step in _everything(plan.steps if plan is not None else (), cards)),
             *(card.name for card in cards),
             *sorted({capability for card in cards for capability in card.capabilities}),
         ]
@@ -160,11 +165,17 @@ def check_gates(names: Sequence[str], plan: Plan, cards: Sequence[SpecialistCard
     for name in names:
         if name not in known:
             hint = Suggestions().hint(name, known, f"there are: {listed(known)}")
-            raise BadInput(f"--approve {name!r}: no step, specialist or capability of that name", hint=hint)
+            what = "step, specialist or capability" if plan is not None else "specialist or capability (with --eager)"
+            raise BadInput(f"--approve {name!r}: no {what} of that name", hint=hint)
 
 
 def check_names(
-    option: str, answers: Iterable[str], plan: Plan, cards: Sequence[SpecialistCard], options: RunOptions
+    option: str,
+    answers: Iterable[str],
+    plan: Plan,
+    cards: Sequence[SpecialistCard],
+    options: RunOptions,
+    others: Iterable[str] = (),
 ) -> None:
     """See that answers are for something that may ask for one.
 
@@ -175,13 +186,15 @@ def check_names(
         plan: Flat.
         cards: The specialists.
         options: Of the run.
+        others: Further ids of what may ask, such as steps that came with a change of the plan.
 
     Raises:
         BadInput: There is nothing of that name, or it asks nothing.
     """
     steps = tuple(_everything(plan.steps, cards))
     gates = Gates.of(approval_of(options), {step.id: step for step in steps}, cards)
-    known = dict.fromkeys(step.id for step in steps if _may_ask(step, gates))
+    revises = options.revise is not None  # then any step may be asked about
+    known = dict.fromkeys((*(step.id for step in steps if revises or _may_ask(step, gates)), *others))
     doers = dict.fromkeys(["plan"] if options.review else [], None) | dict.fromkeys(card.name for card in cards)
     for name in answers:
         if _ITEM.sub("[0]", name) in known or name in doers or _ID.fullmatch(name):

@@ -31,6 +31,20 @@ class RunOptions(_Stored):
     """Whether a human is asked before the plan runs."""
     approve: tuple[str, ...] = ()
     """Steps, specialists and capabilities that a human is asked about before they are at work."""
+    revise: Annotated[int, Field(ge=1)] | None = None
+    """How often the plan may be changed while it runs; None: never."""
+    eager: bool = False
+    """Whether first steps may begin while the plan is being written."""
+    least: Literal["full", "simple", "single"] = "full"
+    """How good a plan must be."""
+    constraints: tuple[str, ...] = ()
+    """What plans must heed, in free words."""
+    require_approval: bool = False
+    """Whether plans must ask a human before they are through."""
+    available: tuple[str, ...] | None = None
+    """Names of the specialists that plans may use; None: all."""
+    prompts: str = ""
+    """Folder of templates in the caller's own words; empty: the built-in ones."""
     specialists: tuple[str, ...] = ()
     """The caller's own, as ``module:attribute``."""
     directory: str = ""
@@ -117,7 +131,9 @@ class RunRecord(_Stored):
     """A run whose process was killed stays ``running``; one that is ``waiting`` has questions."""
     questions: tuple[Question, ...] = ()
     decisions: tuple[Decision, ...] = ()
-    """What people answered."""
+    """How the plan was made and changed, and what people answered."""
+    revisions: int = 0
+    """How often the plan was changed while it ran."""
     degraded: tuple[str, ...] = ()
     steps: tuple[StepRecord, ...] = ()
     planning: Usage = Usage()

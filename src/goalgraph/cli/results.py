@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from goalgraph.cli.asked import asked_lines, commands_for
 from goalgraph.cli.checkpoints import are_durable
 from goalgraph.cli.crew import Crew
+from goalgraph.cli.decided import course_lines
 from goalgraph.cli.endings import Stopped, exit_code_of
 from goalgraph.cli.execution import Ended
 from goalgraph.cli.folders import RunFolder
@@ -83,11 +84,17 @@ def _show_end(folder: RunFolder, record: RunRecord, answer: str, terminal: Termi
     terminal.line(f"{record.status}: {succeeded} of {len(record.steps)} steps succeeded{more}")
     for reason in record.degraded:
         terminal.text(f"  - {reason}")
+    if record.revisions:
+        times = "once" if record.revisions == 1 else f"{record.revisions} times"
+        terminal.line(f"the plan was revised {times}; see plan.revised.yaml")
+    for line in course_lines(record.decisions):
+        terminal.text(f"  {line}")
     kept = [path.name for path in (folder.report,) if path.exists()]
     files = list(dict.fromkeys((*kept, *record.files)))
     rest = [f"and {len(files) - _MOST_FILES} more"] if len(files) > _MOST_FILES else []
     terminal.text(f"files in {folder}:")
-    for name in (*files[:_MOST_FILES], *rest, "plan.yaml", "run.json"):
+    plans = ["plan.yaml", *([folder.revised.name] if folder.revised.exists() else [])]
+    for name in (*files[:_MOST_FILES], *rest, *plans, "run.json"):
         terminal.text(f"  {name}")
 
 

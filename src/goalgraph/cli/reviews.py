@@ -1,4 +1,4 @@
-"""What people have decided of a run, and the plans that a review makes of a plan."""
+"""What was decided of a run, and the plans that a review makes of a plan."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from goalgraph.graph.storage.recorded import recorded_outcomes
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.decomposer import PlanRequest
 from goalgraph.planner.documents import read_document
+from goalgraph.planner.patch import digest_of
 from goalgraph.planner.plan import Plan
 
 __all__ = ["Prepared", "as_written", "decisions_of"]
@@ -21,12 +22,19 @@ __all__ = ["Prepared", "as_written", "decisions_of"]
 class Prepared:
     """Plans with the plan that is there already, and with a new one where that was rejected."""
 
-    plan: Plan
+    plan: Plan | None
+    """None: it is yet to be made."""
     make: Callable[[PlanRequest], Awaitable[Plan]]
+    decisions: tuple[Decision, ...] = ()
+    """How the plan was made, for the run's own record."""
 
     async def decompose(self, request: PlanRequest) -> Plan:
         """See `Decomposer`."""
-        return await self.make(request) if request.rejected else self.plan
+        if self.plan is None or request.rejected:
+            return await self.make(request)
+        for decision in self.decisions:
+            request.on_decision(decision)
+        return self.plan
 
 
 def as_written(
@@ -36,7 +44,9 @@ def as_written(
     decisions: Iterable[Decision],
     flattened: Callable[[Plan], Plan],
 ) -> Plan:
-    """Find the plan that a run's plan was compiled from; where it is not to be found, the run's is the plan.
+    """Find the plan that a run's plan, before it was revised, was compiled from.
+
+    Where it is not to be found, that is the run's plan itself; or of a plan that was revised, the one known last.
 
     Args:
         flat: As it runs.
@@ -45,15 +55,26 @@ def as_written(
         decisions: Of the run; an edit holds the plan as it is written.
         flattened: Compiles a plan.
     """
-    return next((plan for plan in _candidates(before, requests, decisions) if flattened(plan) == flat), flat)
+    known = tuple(decisions)
+    begun = _begun_with(known)
+    wanted = begun or digest_of(flat)
+    found = (plan for plan in (before, *_candidates(before, requests, known)) if digest_of(flattened(plan)) == wanted)
+    return next(found, before if begun else flat)
 
 
 def decisions_of(state: StateSnapshot) -> tuple[Decision, ...]:
-    """Return what people have answered, as far as the run has taken it in."""
+    """Return what was decided, as far as the run has taken it in."""
     values = cast("Mapping[str, Any]", state.values)
     found: list[Decision] = [*(values.get("decisions") or ())]
     found += [one for outcome in recorded_outcomes(state).values() for one in outcome.decisions]
     return tuple(one for place, one in enumerate(found) if one not in found[:place])
+
+
+def _begun_with(decisions: Iterable[Decision]) -> str:
+    """Return the digest of the plan before it was first revised; empty where it never was."""
+    answers = (one.answer for one in decisions if one.kind == "revision" and one.chosen == "revise")
+    first = next(answers, None)
+    return str(first.get("before", "")) if isinstance(first, dict) else ""
 
 
 def _candidates(before: Plan, requests: Iterable[Request], decisions: Iterable[Decision]) -> Iterator[Plan]:

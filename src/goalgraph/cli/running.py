@@ -13,6 +13,7 @@ from goalgraph.cli.assignments import read_assignments
 from goalgraph.cli.checkpoints import are_durable, opened
 from goalgraph.cli.conversation import converse
 from goalgraph.cli.crew import Crew, gather_crew
+from goalgraph.cli.decided import planning_lines
 from goalgraph.cli.endings import BadInput, Stopped, one_line_of
 from goalgraph.cli.execution import Ended, Execution, RunBroken
 from goalgraph.cli.folders import RunFolder, find_run, new_run
@@ -22,7 +23,10 @@ from goalgraph.cli.records import KeptAnswer, RunOptions, RunRecord, step_record
 from goalgraph.cli.results import show_ended, show_stopped, way_on
 from goalgraph.cli.sources import checked_plan, library_at, read_file, read_given
 from goalgraph.cli.terminal import Terminal
+from goalgraph.cli.wishes import Wishes, planning_of
 from goalgraph.errors import CorruptRun, MissingExtra
+from goalgraph.graph.policies import Limits
+from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Usage
 from goalgraph.planner.plan import Plan
 
@@ -47,6 +51,9 @@ class RunRequest:
     timeout: float | None
     idle_timeout: float | None
     on_failure: str
+    revise: int | None
+    eager: bool
+    wishes: Wishes
     review: bool
     approve: tuple[str, ...]
     yes: bool
@@ -71,16 +78,33 @@ def start_run(request: RunRequest) -> int:
         try:
             with folder.held():
                 folder.check_free(overwrite=request.overwrite)
-                crew = gather_crew(request.data, folder.path.resolve(), request.model, request.own, Path.cwd())
+                crew = gather_crew(
+                    request.data,
+                    folder.path.resolve(),
+                    request.model,
+                    request.own,
+                    Path.cwd(),
+                    prompts=options.prompts,
+                    least=options.least,
+                )
+                cards = crew.registry.cards
+                for name in options.available or ():
+                    crew.registry.get(name)
+                plan: Plan | None = None
+                planning, decisions = Usage(), tuple[Decision, ...]()
                 if given is not None:
-                    plan, planning = checked_plan(given, library, crew.registry.cards, inputs), Usage()
-                else:
-                    plan, planning = make_plan(goal, crew, terminal, inputs)
-                flat, cards = crew.flat(plan), crew.registry.cards
+                    policy = planning_of(options).of(Limits())
+                    plan = checked_plan(given, library, cards, inputs, policy)
+                elif not options.eager:
+                    plan, planning, decisions = make_plan(goal, crew, terminal, inputs, request.wishes)
+                flat = crew.flat(plan) if plan is not None else None
                 check_gates(options.approve, flat, cards)
-                check_names("--answer", answers, flat, cards, options)
-                if not options.review:
+                if flat is not None:
+                    check_names("--answer", answers, flat, cards, options)
+                if plan is not None and not options.review:
                     show_plan(plan, crew, terminal)
+                for line in planning_lines(decisions):
+                    terminal.text(line)
                 folder.clear()
                 record = RunRecord(
                     version=__version__,
@@ -94,11 +118,13 @@ def start_run(request: RunRequest) -> int:
                     planned=given is None,
                     answers=_kept(answers, None),
                     started=datetime.now(UTC).isoformat(timespec="seconds"),
-                    steps=step_records(crew.doers(plan), {}, folder.path),
+                    decisions=decisions,
+                    steps=step_records(crew.doers(plan), {}, folder.path) if plan is not None else (),
                     planning=planning,
                     usage=planning,
                 )
-                folder.write_plan(plan)
+                if plan is not None:
+                    folder.write_plan(plan)
                 folder.write_record(record)
                 return _carried_out(folder, record, plan, crew, terminal)
         finally:
@@ -136,9 +162,14 @@ def resume_run(
                 record.model,
                 options.specialists,
                 Path(options.directory),
+                prompts=options.prompts,
+                least=options.least,
             )
-            plan = checked_plan(read_file(folder.plan), None, crew.registry.cards)
-            check_names(option, given, crew.flat(plan), crew.registry.cards, options)
+            plan: Plan | None = None
+            if folder.plan.exists() or not options.eager:
+                plan = checked_plan(read_file(folder.plan), None, crew.registry.cards)
+                others = [one.id for one in record.steps] if record.revisions else []
+                check_names(option, given, crew.flat(plan), crew.registry.cards, options, others)
             if given:
                 record = record.model_copy(update={"answers": {**record.answers, **_kept(given, by)}})
                 folder.write_record(record)
@@ -165,6 +196,13 @@ def _options(request: RunRequest, terminal: Terminal) -> RunOptions:
     """Read how the run is to be done; on a terminal a human sees its plan first, unless that is not wanted."""
     if request.review and request.yes:
         raise BadInput("--review asks before the plan runs, and --yes does not", hint="give one of the two")
+    wishes = request.wishes
+    wishes.check()
+    if request.plan is not None and (surplus := wishes.only_for_making()):
+        raise BadInput(f"--plan takes a plan as it is, and {surplus[0]} is for making one", hint="give one of the two")
+    review = request.review or (terminal.asks and not request.yes)
+    if request.eager:
+        _check_eager(request, review)
     try:
         return RunOptions.model_validate(
             {
@@ -172,7 +210,14 @@ def _options(request: RunRequest, terminal: Terminal) -> RunOptions:
                 "timeout": request.timeout,
                 "idle_timeout": request.idle_timeout,
                 "on_failure": request.on_failure.replace("-", "_"),
-                "review": request.review or (terminal.asks and not request.yes),
+                "revise": request.revise,
+                "eager": request.eager,
+                "least": wishes.least,
+                "constraints": wishes.constraints,
+                "require_approval": wishes.approval,
+                "available": wishes.names,
+                "prompts": str(wishes.prompts.resolve()) if wishes.prompts is not None else "",
+                "review": review,
                 "approve": request.approve,
                 "specialists": request.own,
                 "directory": str(Path.cwd()),
@@ -181,12 +226,29 @@ def _options(request: RunRequest, terminal: Terminal) -> RunOptions:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).replace("_", "-")
-        hint = "give a number above 0, or leave it out" if name != "on-failure" else "see goalgraph run --help"
+        hint = "see goalgraph run --help" if name == "on-failure" else "give a number above 0, or leave it out"
         raise BadInput(f"--{name}: {first['msg']}, found {first['input']!r}", hint=hint) from error
 
 
+def _check_eager(request: RunRequest, review: bool) -> None:
+    """See that steps can begin while the plan is being written.
+
+    Raises:
+        BadInput: They cannot.
+    """
+    if request.plan is not None:
+        raise BadInput("--eager begins while the plan is made, and --plan has one", hint="give one of the two")
+    if request.model is None:
+        raise BadInput("--eager begins while a model writes the plan, and there is none", hint="give --model")
+    if review:
+        raise BadInput(
+            "--eager begins before the plan is there to be asked about",
+            hint="give --yes, and leave out --review; --approve NAME asks before single steps",
+        )
+
+
 def _carried_out(
-    folder: RunFolder, record: RunRecord, plan: Plan, crew: Crew, terminal: Terminal, by: str | None = None
+    folder: RunFolder, record: RunRecord, plan: Plan | None, crew: Crew, terminal: Terminal, by: str | None = None
 ) -> int:
     try:
         with opened(folder.checkpoints) as saver:

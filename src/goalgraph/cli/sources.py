@@ -22,6 +22,7 @@ from goalgraph.planner.validation import PlanPolicy, missing_inputs, validate_pl
 __all__ = ["GivenPlan", "LibraryWithDraft", "checked_plan", "examined", "library_at", "read_file", "read_given"]
 
 _LIBRARY = "goalgraph-plans"
+_FREE = PlanPolicy()
 _OF_SPECIALISTS = ("unknown_specialist", "missing_capability")
 
 
@@ -112,6 +113,7 @@ def examined(
     cards: Iterable[SpecialistCard],
     inputs: Mapping[str, JsonValue] | None = None,
     *,
+    policy: PlanPolicy = _FREE,
     any_specialist: bool = False,
 ) -> tuple[Plan, tuple[PlanProblem, ...]]:
     """Put the plans of the library in their places, and find all that is wrong, in the order of the document.
@@ -121,6 +123,7 @@ def examined(
         library: For the aliases in it.
         cards: The specialists there are.
         inputs: The run's, by name; None: they are not known yet.
+        policy: What it must hold.
         any_specialist: Let names and capabilities of specialists that are not known pass.
     """
     plan, found = given.plan, list[PlanProblem]()
@@ -129,7 +132,7 @@ def examined(
     except InvalidPlan as error:
         found += error.problems
     # What is wrong with aliases is known by now, and only in full where they were looked up.
-    found += [one for one in validate_plan(plan, PlanPolicy(), cards) if not (found and one.code == "unknown_plan")]
+    found += [one for one in validate_plan(plan, policy, cards) if not (found and one.code == "unknown_plan")]
     if any_specialist:
         found = [one for one in found if not _is_about_specialists(one)]
     if not found and inputs is not None:
@@ -143,13 +146,14 @@ def checked_plan(
     library: PlanLibrary | None,
     cards: Iterable[SpecialistCard],
     inputs: Mapping[str, JsonValue] | None = None,
+    policy: PlanPolicy = _FREE,
 ) -> Plan:
     """Return the plan with those of the library in their places, if it may run.
 
     Raises:
         UnusablePlan: It may not; see `examined`.
     """
-    plan, problems = examined(given, library, cards, inputs)
+    plan, problems = examined(given, library, cards, inputs, policy=policy)
     if problems:
         raise UnusablePlan(problems, source=given.document.source)
     return plan

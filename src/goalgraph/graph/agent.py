@@ -28,9 +28,11 @@ from goalgraph.graph.revision.calling import Calls
 from goalgraph.graph.revision.rules import Rules
 from goalgraph.graph.run import Run
 from goalgraph.graph.steps.attempts import Exiting
+from goalgraph.graph.steps.nesting import around
 from goalgraph.graph.storage.savers import AnyLoopSaver
 from goalgraph.graph.storage.updating import kept
 from goalgraph.planner.alternatives import BestOf
+from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.compilation import compile_plan
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.decomposer import Decomposer
@@ -44,10 +46,13 @@ from goalgraph.planner.reviewed import PlanInReview
 from goalgraph.planner.reviser import Reviser
 from goalgraph.planner.validation import PlanPolicy, checked
 from goalgraph.specialists.registry import SpecialistRegistry
+from goalgraph.specialists.roles import RoleMaker
 from goalgraph.synthesis import Synthesizer
 
 __all__ = ["PlanAgent"]
 
+_MOST_TOLD = 20
+"""Specialists that a card names."""
 _UNLIMITED = 2**31
 _SUPERSTEPS = 25
 _SUPERSTEPS_OF_REVISION = 10
@@ -72,6 +77,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         approval: ApprovalPolicy,
         limits: Limits,
         planning: PlanningPolicy,
+        roles: RoleMaker | None,
         rules: Rules | None,
         reviser: Reviser | None,
         library: PlanLibrary | None,
@@ -89,6 +95,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         self.approval = approval
         self.limits = limits
         self.planning = planning
+        self.roles = roles
         self.rules = rules
         self.reviser = reviser
         self.library = library
@@ -98,7 +105,24 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
     @property
     def policy(self) -> PlanPolicy:
         """What every plan of the agent's must hold, whoever wrote it."""
-        return self.planning.of(self.limits)
+        policy = self.planning.of(self.limits)
+        return policy if self.roles is None else self.roles.policy(policy)
+
+    @property
+    def card(self) -> SpecialistCard:
+        """What another agent sees of this one, where it is one of its specialists: it can do what its own can."""
+        cards = self.registry.cards[:_MOST_TOLD]
+        able = [f" ({', '.join(card.capabilities)})" if card.capabilities else "" for card in cards]
+        told = [f"{card.name}{able}" for card, able in zip(cards, able, strict=True)]
+        more = len(self.registry) - len(told)
+        return SpecialistCard(
+            name=str(self.name),
+            description="Plans a goal in several steps and does them, with: "
+            + ", ".join(told)
+            + (f" and {more} more" if more > 0 else ""),
+            capabilities=tuple(dict.fromkeys(one for card in self.registry.cards for one in card.capabilities)),
+            effects=any(card.effects for card in self.registry.cards),
+        )
 
     def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:
         """Stream a run; see ``CompiledStateGraph.astream``.
@@ -275,6 +299,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         return estimated(
             whole,
             self.registry,
+            roles=self.roles,
             goal=goal,
             synthesizer=self.synthesizer,
             execution=self.execution,
@@ -325,6 +350,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         config["configurable"] = {key: _for_any_loop(value) for key, value in config.get("configurable", {}).items()}
         given = [limit for limit in limits if limit is not None]
         fail_fast = self.execution.on_failure == "fail_fast"
+        outer = around(str(config["configurable"].get("checkpoint_ns") or ""))
         run = Run(
             self,
             self.registry.cards,
@@ -337,6 +363,8 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
             calls=self._calls(),
             prices=self.prices,
         )
+        if outer is not None:
+            run.id, run.path = f"{outer.run}/{outer.path.rpartition('/')[2]}", outer.path
         return run, config
 
     def _calls(self) -> Calls | None:

@@ -11,6 +11,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.store.base import BaseStore
 
+from goalgraph.errors import InvalidSpecialist
 from goalgraph.graph.agent import PlanAgent
 from goalgraph.graph.decomposing import Decompose
 from goalgraph.graph.humans.approval import ApprovalPolicy
@@ -35,6 +36,7 @@ from goalgraph.prompts import Prompts
 from goalgraph.specialists.artifacts import ArtifactStore, as_store
 from goalgraph.specialists.assessing import Assess
 from goalgraph.specialists.registry import SpecialistRegistry
+from goalgraph.specialists.roles import RoleMaker, Roles
 from goalgraph.synthesis import SynthesisSpec, as_synthesizer
 
 __all__ = ["create_plan_agent", "generate_plan"]
@@ -42,6 +44,8 @@ __all__ = ["create_plan_agent", "generate_plan"]
 _OWN_NODES = ("decompose", "dispatch", "gather", "synthesize", "review", "revise", "escalate", START, END)
 _KINDS = ("condition", "human_approval", "human_input", "map", "parallel", "transform", "wait")
 """Types of the steps of a flat plan that are no specialist's work."""
+_ROLE = "role"
+"""Node of the steps of roles that plans propose, where they may."""
 
 
 def create_plan_agent(
@@ -57,6 +61,7 @@ def create_plan_agent(
     revision: RevisionPolicy | None = None,
     reviser: Reviser | None = None,
     assess: Assess | None = None,
+    roles: Roles | None = None,
     library: PlanLibrary | None = None,
     checkpointer: BaseCheckpointSaver[Any] | bool | None = None,
     store: BaseStore | None = None,
@@ -87,6 +92,7 @@ def create_plan_agent(
         assess: Who judges the results of specialists that have nobody of their own for that: an `Assessor`, such as
             `goalgraph.specialists.ModelGrader`, or a function of task, result and, if it likes, context. The lower of
             a specialist's own confidence and the assessed one counts.
+        roles: Lets plans propose specialists of their own, with which model and tools, and how many; none where absent.
         library: Saved plans, which sub-plans and callers name by alias.
         checkpointer: Where runs are kept, so that they can be resumed; sync and async savers both serve both kinds of
             call.
@@ -106,7 +112,8 @@ def create_plan_agent(
         name: The graph's name.
 
     Raises:
-        InvalidSpecialist: There is none, or a name is blank, taken or unusable; or ``assess`` is no assessor.
+        InvalidSpecialist: There is none, or a name is blank, taken or unusable; or ``assess`` is no assessor; or there
+            is no model for roles, or a tool of theirs is none.
         UnknownModel: The model's name names no known provider.
         InvalidPrompt: A template in your words cannot be used.
         MissingExtra: The provider's package is not installed.
@@ -119,8 +126,9 @@ def create_plan_agent(
     approval = approval or ApprovalPolicy()
     limits = limits or Limits()
     planning = planning or PlanningPolicy()
-    policy = planning.of(limits)
     own = prompts if prompts is None or isinstance(prompts, Prompts) else Prompts(prompts)
+    maker = _role_maker(roles, chat, own, assess, requests_per_second) if roles is not None else None
+    policy = planning.of(limits) if maker is None else maker.policy(planning.of(limits))
     decomposer = decomposer or decomposer_of(chat, own)
     if planning.least != "full":
         decomposer = Degrading(decomposer=decomposer, least=planning.least)
@@ -128,9 +136,10 @@ def create_plan_agent(
     if rules is not None:
         reviser = reviser or reviser_of(chat, own)
     synthesizer = as_synthesizer(synthesis or "concatenate", chat, prompts=own)
-    names = _node_names(registry)
-    nodes = (*names.values(), *_KINDS)
-    step_node = StepNode(registry=registry, execution=execution, artifacts=as_store(artifacts))
+    own_nodes = _KINDS if maker is None else (*_KINDS, _ROLE)
+    names = _node_names(registry, own_nodes)
+    nodes = (*names.values(), *own_nodes)
+    step_node = StepNode(registry=registry, execution=execution, artifacts=as_store(artifacts), roles=maker)
     early = None
     if execution.eager and not approval.plan:
         early = EarlyStart(
@@ -153,11 +162,17 @@ def create_plan_agent(
         from goalgraph.graph.humans.reviewing import Review  # here, so that YAML is loaded only by those who use it
 
         estimate = partial(
-            estimated, registry=registry, synthesizer=synthesizer, execution=execution, history=history, prices=prices
+            estimated,
+            registry=registry,
+            roles=maker,
+            synthesizer=synthesizer,
+            execution=execution,
+            history=history,
+            prices=prices,
         )
         review = Review(approval=approval, registry=registry, policy=policy, library=library, estimate=estimate)
         builder.add_node("review", review, destinations=("decompose", "dispatch", END))
-    builder.add_node("dispatch", Dispatch(node_names=names), destinations=nodes)
+    builder.add_node("dispatch", Dispatch(node_names=names, roles=_ROLE if maker else None), destinations=nodes)
     for node in nodes:
         builder.add_node(node, step_node, input_schema=StepSend, destinations=("gather",))
     on = ("dispatch", "synthesize") if rules is None else ("dispatch", "revise", "synthesize")
@@ -187,6 +202,7 @@ def create_plan_agent(
         approval=approval,
         limits=limits,
         planning=planning,
+        roles=maker,
         rules=rules,
         reviser=reviser,
         library=library,
@@ -217,7 +233,20 @@ def _rules(
     )
 
 
-def _node_names(registry: SpecialistRegistry) -> dict[str, str]:
+def _role_maker(
+    roles: Roles,
+    chat: BaseChatModel | None,
+    prompts: Prompts | None,
+    assess: Assess | None,
+    requests_per_second: float | Mapping[str, float] | None,
+) -> RoleMaker:
+    model = chat if roles.model is None else resolve_model(roles.model, requests_per_second=requests_per_second)
+    if model is None:
+        raise InvalidSpecialist("roles need a chat model, and the agent has none", hint="give Roles(model=...)")
+    return RoleMaker(roles, model, prompts=prompts, assess=assess)
+
+
+def _node_names(registry: SpecialistRegistry, own: Iterable[str]) -> dict[str, str]:
     """Node of each specialist: its own name, unless the graph needs that for itself."""
-    taken = {*_OWN_NODES, *_KINDS, *PlanState.__annotations__}
+    taken = {*_OWN_NODES, *own, *PlanState.__annotations__}
     return {card.name: f"{card.name} (specialist)" if card.name in taken else card.name for card in registry.cards}

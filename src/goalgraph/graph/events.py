@@ -1,4 +1,8 @@
-"""What a run tells whoever watches it: typed events on the ``custom`` stream."""
+"""What a run tells whoever watches it: typed events on the ``custom`` stream.
+
+With ``subgraphs=True`` those of runs inside of its steps come too. Their ``run`` is the outer run's id with the step,
+such as ``"run-5e1f3a/report"``.
+"""
 
 from typing import Any, Literal, NotRequired
 

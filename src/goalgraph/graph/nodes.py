@@ -10,6 +10,7 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Send
 
+from goalgraph.errors import UnknownSpecialist
 from goalgraph.graph import events
 from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.board.transitions import decide, degradations, run_status
@@ -21,7 +22,7 @@ from goalgraph.graph.steps.usage import count_usage
 from goalgraph.planner.degrading import simplifications
 from goalgraph.planner.expressions import ExpressionError, resolve
 from goalgraph.planner.outcome import Outcome, Usage, text_of
-from goalgraph.planner.plan import Plan
+from goalgraph.planner.plan import BudgetGuardrail, Plan
 from goalgraph.specialists.results import as_json
 from goalgraph.synthesis import Concatenate, Synthesis, SynthesisRequest, Synthesizer
 
@@ -34,6 +35,8 @@ class Dispatch:
 
     node_names: Mapping[str, str]
     """The node of each specialist, by the specialist's name; other steps have the node of their type's name."""
+    roles: str | None = None
+    """The node of all roles that plans propose, where they may."""
 
     async def __call__(self, state: PlanState, config: RunnableConfig, runtime: Runtime[Any]) -> Command[str]:
         """Set the board and send the steps, in topological order."""
@@ -62,9 +65,18 @@ class Dispatch:
         for step_id in board.index.order:
             if step_id not in recorded:
                 chain = work.chains.get(step_id)
-                node = self.node_names[chain[0]] if chain is not None else board.index.steps[step_id].type
+                node = board.index.steps[step_id].type if chain is None else self._node(chain[0])
                 sends.append(Send(node, StepSend(step=step_id)))
         return Command(goto=sends)
+
+    def _node(self, specialist: str) -> str:
+        node = self.node_names.get(specialist, self.roles)
+        if node is None:
+            raise UnknownSpecialist(
+                f"the plan names {specialist!r}, who is no specialist of this agent",
+                hint="give it the specialists, and the roles=Roles(...), that the plan was made with",
+            )
+        return node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +118,7 @@ class Synthesize:
             *simplifications(decisions),
             *degradations(plan, outcomes, min_confidence=self.min_confidence),
             *unrevised(decisions),
-            *_unpriced(spent),
+            *(_unpriced(spent) if _has_budget(plan) else ()),
             *written.degraded,
         )
         status = run_status(plan, outcomes, reasons, strict=self.strict)
@@ -144,6 +156,11 @@ class Synthesize:
             plain = await Concatenate().synthesize(request)
             reason = f"the synthesis failed ({type(error).__name__}: {' '.join(str(error).split())}); parts are joined"
             return Synthesis(answer=plain.answer, degraded=(reason, *plain.degraded))
+
+
+def _has_budget(plan: Plan) -> bool:
+    """Whether it sets one itself: what counts for a run around this one, that one tells."""
+    return any(isinstance(one, BudgetGuardrail) for one in plan.coordinator.guardrails)
 
 
 def _unpriced(spent: Iterable[Usage]) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ from goalgraph.planner.validation import PlanPolicy, checked
 from goalgraph.prompts import Prompts
 from goalgraph.specialists.foreseen import prompt_of
 from goalgraph.specialists.registry import SpecialistRegistry
+from goalgraph.specialists.roles import RoleMaker
 from goalgraph.specialists.router import route
 from goalgraph.specialists.specialist import StepContext, StepTask
 from goalgraph.synthesis import SynthesisRequest, Synthesizer
@@ -146,6 +147,7 @@ def estimated(
     registry: SpecialistRegistry,
     *,
     goal: str = "",
+    roles: RoleMaker | None = None,
     library: PlanLibrary | None = None,
     synthesizer: Synthesizer | None = None,
     execution: ExecutionPolicy | None = None,
@@ -162,6 +164,7 @@ def estimated(
         plan: Valid, but for plans of the library in it.
         registry: The specialists.
         goal: What specialists and synthesizer are told it is for.
+        roles: Makes the specialists that plans propose, where they may.
         library: Saved plans.
         synthesizer: Who writes the answer.
         execution: How steps are run.
@@ -169,8 +172,10 @@ def estimated(
         prices: The caller's own, by name of model.
         inputs: Of the run, as far as they are known.
     """
+    whole = expand_plans(plan, library) if library is not None else plan
+    registry = registry if roles is None else roles.joined(registry, whole)
     cards = registry.cards
-    flat = compile_plan(expand_plans(plan, library) if library is not None else plan, cards)
+    flat = compile_plan(whole, cards)
     execution = execution or ExecutionPolicy()
     call = _synthesis_call(synthesizer, goal or plan.description or plan.name, flat)
     return estimate_plan(

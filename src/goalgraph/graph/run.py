@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from math import inf
 from threading import get_ident
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 from uuid import uuid4
 
 from langchain_core.runnables import RunnableConfig
@@ -22,15 +22,17 @@ from goalgraph.graph.board.slots import Slots
 from goalgraph.graph.board.suspending import RevisableBoard
 from goalgraph.graph.humans.approval import ApprovalPolicy, Gates
 from goalgraph.graph.humans.journal import Entry
+from goalgraph.graph.humans.thread import saver_of
 from goalgraph.graph.revision.calling import Calls
 from goalgraph.graph.revision.rules import Rules, Stand
 from goalgraph.graph.revision.triggers import Due, Judged, spent
 from goalgraph.graph.steps.budget import Budget
-from goalgraph.graph.storage.recorded import parked_steps, recorded_outcomes
+from goalgraph.graph.steps.nesting import Around, budgets_around
+from goalgraph.graph.storage.recorded import parked_steps, recorded_items, recorded_outcomes
 from goalgraph.graph.storage.stored import check_stored
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.decision import Decision
-from goalgraph.planner.outcome import Outcome
+from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.planner.plan import BudgetGuardrail, Plan, Step, TimeoutGuardrail
 from goalgraph.planner.prices import Price
 from goalgraph.specialists.router import route
@@ -41,6 +43,8 @@ _KEY = "__goalgraph_run"  # keys that begin with two underscores are not stored 
 
 
 class _HasState(Protocol):
+    checkpointer: Any
+
     async def aget_state(self, config: RunnableConfig) -> StateSnapshot: ...
 
 
@@ -79,6 +83,8 @@ class Work:
     """Taken in the run before."""
     withheld: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
     """Outcomes that call for another plan, and that the board does not know of."""
+    items: Mapping[str, Outcome] = field(default_factory=dict[str, Outcome])
+    """Outcomes that items of maps have come to in a process that is gone, where the maps park."""
     doing: dict[str, Doing] = field(default_factory=dict[str, Doing])
     """Who does the steps of a map's items, by step."""
 
@@ -121,6 +127,9 @@ class Run:
     early: "EarlyOutcomes | None" = None
     """Steps that were begun before the plan was complete."""
     id: str = field(default_factory=lambda: f"run-{uuid4().hex[:12]}")
+    """Of this call; inside of a step of another run, that one's with the step: ``"run-5e1f.../report"``."""
+    path: str = ""
+    """The steps that it is inside of, the outermost first: ``"report/draft"``; empty where it is inside of none."""
     work: Work | None = None
     driver: "asyncio.Task[object] | None" = None
     """The task that the call is made in."""
@@ -134,6 +143,8 @@ class Run:
     lost: Exception | None = None
     """Why something could not be stored: nothing new is begun then."""
     _restoring: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _watching: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+    """End the hearing of budgets around this run."""
 
     def is_draining(self) -> bool:
         """Whether the process is about to end: what is at work goes on, and nothing new begins."""
@@ -144,8 +155,19 @@ class Run:
         driven = self.driver is not None and self.driver.cancelling() > 0
         return self.is_over or self.lost is not None or driven
 
+    def around(self, step_id: str, namespace: str, key: str, budget: Budget | None = None) -> Around:
+        """Return what runs inside of a step are told of it; see `Around`."""
+        return Around(
+            namespace=namespace,
+            key=key,
+            run=self.id,
+            path=f"{self.path}/{step_id}" if self.path else step_id,
+            budgets=(*budgets_around(), *([budget] if budget is not None else [])),
+        )
+
     async def end(self) -> None:
         """Leave nothing behind in the event loop."""
+        self._unwatch()
         if self.work is not None:
             self.work.board.dismiss()
         if self.calls is not None:
@@ -169,6 +191,7 @@ class Run:
         *,
         withheld: Sequence[Due] = (),
         parked: Collection[str] = (),
+        items: Mapping[str, Outcome] | None = None,
     ) -> Work:
         """Set the board for all steps of a flat plan without an outcome.
 
@@ -181,8 +204,9 @@ class Run:
             decisions: Taken so far.
             withheld: What of the recorded calls for another plan; nobody is to know of it yet.
             parked: Steps whose tasks have ended, in this superstep, without an outcome.
+            items: Outcomes that items of maps have come to in this superstep before.
         """
-        index, clock = PlanIndex.of(plan), RunClock(outcomes.values(), started_at)
+        index, clock, outer = PlanIndex.of(plan), RunClock(outcomes.values(), started_at), budgets_around()
         chains = {
             step_id: route(step, self.cards)
             for step_id, step in index.steps.items()
@@ -203,13 +227,15 @@ class Run:
             {step_id: outcome for step_id, outcome in outcomes.items() if step_id not in held} if held else outcomes,
             {step_id: chain[0] for step_id, chain in chains.items()},
             Slots(total, each, priority),
-            stoppable=self.fail_fast or self.max_seconds is not None or bool(plan.coordinator.guardrails),
+            stoppable=self.fail_fast or self.max_seconds is not None or bool(plan.coordinator.guardrails or outer),
             now=clock,
             is_draining=self.is_draining,
             absent={*held, *parked},
         )
         began = datetime.fromisoformat(started_at) if started_at else clock()
         budgets = [one.max_cost_usd for one in plan.coordinator.guardrails if isinstance(one, BudgetGuardrail)]
+        budgets += [inf] if outer else []  # what is recorded is priced, for those around it
+        halt = _from_any_thread(board.halt)
         used = [outcome.usage for outcome in outcomes.values()]
         limits = [one.max_seconds for one in plan.coordinator.guardrails if isinstance(one, TimeoutGuardrail)]
         limits += [self.max_seconds] if self.max_seconds is not None else []
@@ -224,14 +250,22 @@ class Run:
             inputs={**plan.inputs, **inputs},
             started_at=began,
             gates=Gates.of(self.approval, index.steps, self.cards) if self.approval and self.approval.steps else None,
-            budget=Budget(min(budgets), used, _from_any_thread(board.halt), self.prices) if budgets else None,
+            budget=Budget(min(budgets), used, halt, self.prices) if budgets else None,
             decisions=decisions,
             withheld=held,
+            items=items or {},
         )
+        self._unwatch()
+        self._watching = [one.watch(halt) for one in outer]
         failed = (one for one in index.order if one in board.outcomes and board.outcomes[one].status == "failed")
         if self.fail_fast and (first := next(failed, None)) is not None:
             board.stop(f"cancelled because step {first!r} failed")
         return self.work
+
+    def _unwatch(self) -> None:
+        for end in self._watching:
+            end()
+        self._watching = []
 
     def told(self, step_id: str, is_change: bool) -> None:
         """Take in that the reviser has come to its end about a step."""
@@ -279,6 +313,8 @@ class Run:
         check_stored(snapshot, None)
         values = cast("dict[str, object]", snapshot.values)
         plan, outcomes = cast("Plan", values["plan"]), recorded_outcomes(snapshot)
+        for budget in budgets_around():  # of a call that is gone; this one's are charged as they are made
+            budget.add(sum((outcome.usage for outcome in outcomes.values()), Usage()))
         goal, inputs = cast("str", values.get("goal") or ""), cast("dict[str, JsonValue]", values.get("inputs") or {})
         decisions = cast("Sequence[Decision]", values.get("decisions") or ())
         due: tuple[Due, ...] = ()
@@ -287,6 +323,10 @@ class Run:
                 goal=goal, inputs=inputs, plan=plan, outcomes=outcomes, decisions=decisions, judged=self.judged
             )
             due = self.rules.pressing(stand)
+        parked = parked_steps(snapshot)
+        items: Mapping[str, Outcome] = {}
+        if (due or parked) and (saver := saver_of(self.agent, config)) is not None:
+            items = recorded_items(await saver.aget_tuple(snapshot.config))
         return self.begin(
             plan,
             outcomes,
@@ -295,7 +335,8 @@ class Run:
             cast("str | None", values.get("started_at")),
             decisions,
             withheld=due,
-            parked=parked_steps(snapshot),
+            parked=parked,
+            items=items,
         )
 
 

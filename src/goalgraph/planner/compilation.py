@@ -23,6 +23,7 @@ from goalgraph.planner.plan import (
     TimeoutGuardrail,
     TransformStep,
 )
+from goalgraph.planner.proposed import roles_of
 from goalgraph.planner.renaming import changes_of, once, renamed_output, renamed_template
 from goalgraph.planner.templates import ExpressionError, literal
 from goalgraph.planner.wording import words_of
@@ -53,7 +54,8 @@ def compile_plan(plan: Plan, cards: Iterable[SpecialistCard] = ()) -> Plan:
 
     Steps inside of steps get qualified ids (``research.web``), names in expressions and dependencies become such ids,
     a sub-plan's steps stand among the others, and the approvals that a guardrail asks for are steps. Conditions and
-    parallel steps name their branches by id; a map's step stays in it, to be multiplied when the run comes to it.
+    parallel steps name their branches by id; a map's step stays in it, to be multiplied when the run comes to it. Roles
+    of the plans inside of it are roles of the whole.
 
     Args:
         plan: Any; what is wrong with it stays wrong, and is found by `validate_plan`.
@@ -74,10 +76,11 @@ def compiled(plan: Plan, cards: Iterable[SpecialistCard] = ()) -> Compiled:
         work.coordinators[""] = plan.coordinator
     steps = work.guarded(tuple(cards))
     output = renamed_output(plan.output, names, names.root)
+    roles = roles_of(plan)
     same = len(steps) == len(plan.steps) and all(one is other for one, other in zip(steps, plan.steps, strict=True))
-    if same and output is plan.output:
+    if same and output is plan.output and roles == plan.roles:
         return Compiled(plan, work.origins)
-    return Compiled(plan.model_copy(update={"steps": tuple(steps), "output": output}), work.origins)
+    return Compiled(plan.model_copy(update={"steps": tuple(steps), "output": output, "roles": roles}), work.origins)
 
 
 def items_of(step: MapStep, label: str | int, cards: Iterable[SpecialistCard] = ()) -> tuple[Step, ...]:

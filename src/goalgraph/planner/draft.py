@@ -9,8 +9,9 @@ from pydantic import JsonValue
 from goalgraph.errors import PlanProblem
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.drafts.feed import StepFeed
-from goalgraph.planner.drafts.form import FIELDS, MOST_SIMPLE, steps_schema
+from goalgraph.planner.drafts.form import FIELDS, MOST_SIMPLE, roles_schema, steps_schema
 from goalgraph.planner.drafts.item import clean, missing, surplus, wrong
+from goalgraph.planner.drafts.proposing import read_roles
 from goalgraph.planner.drafts.reading import DraftedSteps, read_steps
 from goalgraph.planner.drafts.showing import as_draft, problems_as_drafted
 from goalgraph.planner.plan import Plan
@@ -35,7 +36,12 @@ DRAFT_NAME = "plan"
 
 
 def draft_schema(
-    cards: Iterable[SpecialistCard], *, simple: bool = False, approvals: bool = False
+    cards: Iterable[SpecialistCard],
+    *,
+    simple: bool = False,
+    approvals: bool = False,
+    max_roles: int = 0,
+    tools: Iterable[str] = (),
 ) -> dict[str, JsonValue]:
     """JSON Schema of a draft: no unions, no free-form objects, every field required, as strict modes ask for.
 
@@ -43,10 +49,13 @@ def draft_schema(
         cards: The specialists that a step may name.
         simple: Whether there are only specialists' steps, and few of them.
         approvals: Whether a simple plan may have approvals too.
+        max_roles: How many roles the plan may propose; then a step may name them too.
+        tools: Names of the tools that roles may work with.
     """
     properties: dict[str, JsonValue] = {
         "name": {"type": "string", "description": "A few words that say what the plan is for."},
-        **steps_schema(cards, simple=simple, approvals=approvals),
+        **({"roles": roles_schema(tools, max_roles)} if max_roles else {}),
+        **steps_schema(cards, simple=simple, approvals=approvals, roles=bool(max_roles)),
     }
     return {
         "title": DRAFT_NAME,
@@ -87,7 +96,8 @@ def read_draft(data: object) -> Draft:
         return Draft(plan=Plan(), problems=(wrong("steps", "an object with 'name' and 'steps'", data),))
     plan = cast("Mapping[str, object]", data)
     known = ("name", *FIELDS)
-    problems = [surplus(key, None, "the plan", ", ".join(known)) for key in plan if key not in known]
+    roles, problems = read_roles(plan.get("roles"))
+    problems += [surplus(key, None, "the plan", ", ".join(known)) for key in plan if key not in (*known, "roles")]
     name = plan.get("name")
     if name is not None and not isinstance(name, str):
         problems.append(wrong("name", "text", name))
@@ -95,4 +105,4 @@ def read_draft(data: object) -> Draft:
         problems.append(missing("steps", None))
     drafted = read_steps(plan)
     title = clean(name)[:200] if isinstance(name, str) else ""
-    return Draft(plan=Plan(name=title, steps=drafted.steps), problems=(*problems, *drafted.problems))
+    return Draft(plan=Plan(name=title, roles=roles, steps=drafted.steps), problems=(*problems, *drafted.problems))

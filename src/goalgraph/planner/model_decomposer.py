@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from goalgraph.errors import InvalidGoal, PlannerInvalid, PlanProblem
 from goalgraph.models import model_name
 from goalgraph.planner.answers import Answer
+from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.decomposer import PlanRequest
 from goalgraph.planner.draft import StepFeed, draft_schema, problems_as_drafted, read_draft
@@ -78,7 +79,7 @@ class ModelDecomposer:
         system, user = await self._messages(request)
         asking = _Asking(
             self._model,
-            draft_schema(cards, simple=request.simple, approvals=bool(request.policy.require_approval)),
+            _schema(request, cards),
             request,
         )
         return await ask_until_usable(
@@ -91,7 +92,8 @@ class ModelDecomposer:
 
     async def _messages(self, request: PlanRequest) -> tuple[str, str]:
         """Write system's and user's message within the model's window."""
-        name, system = model_name(self._model), self._prompts.render("plan_system", simple=request.simple)
+        name, roles = model_name(self._model), bool(policy_of(request).max_roles)
+        system = self._prompts.render("plan_system", simple=request.simple, roles=roles)
 
         def write(texts: Mapping[str, str], _how: Mapping[str, str]) -> tuple[str, str]:
             return system, self._prompts.render("plan", **values_of(request, texts))
@@ -152,6 +154,17 @@ class _Asking:
         assert self._request.on_step is not None
         for step in steps:
             self._request.on_step(step, self._attempt)
+
+
+def _schema(request: PlanRequest, cards: Iterable[SpecialistCard]) -> dict[str, "JsonValue"]:
+    policy = policy_of(request)
+    return draft_schema(
+        cards,
+        simple=request.simple,
+        approvals=bool(policy.require_approval),
+        max_roles=policy.max_roles,
+        tools=policy.tools,
+    )
 
 
 def _read(data: object, request: PlanRequest) -> tuple[Plan, tuple[PlanProblem, ...]]:

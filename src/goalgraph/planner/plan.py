@@ -17,6 +17,7 @@ from pydantic import (
 
 from goalgraph.planner.durations import checked_duration, checked_time
 from goalgraph.planner.estimable import Estimable
+from goalgraph.planner.roles import Role
 
 __all__ = [
     "AgentStep",
@@ -366,6 +367,8 @@ class Plan(Estimable, _Stored):
     inputs: dict[str, JsonValue] = Field(default_factory=dict)
     """Default values of the plan's inputs, by name; a run's own values win."""
     coordinator: Coordinator = Coordinator()
+    roles: tuple[Role, ...] = ()
+    """Specialists that are made for this plan, where the caller allows it: a list, or a mapping by name."""
     steps: tuple[Step, ...] = ()
     output: JsonValue = None
     """What the plan's result is, with expressions; None: the synthesis of its outcomes."""

@@ -23,6 +23,9 @@ _MAX_TOKENS = 20_000
 _MAX_REJECTED = 3
 """No more of the plans that a human rejected are shown."""
 
+_MAX_OF_TOOL = 500
+"""Characters of what is said of a tool that roles may have."""
+
 _MAX_FIELDS = 12
 """Of a specialist's output, no more fields are named."""
 
@@ -80,6 +83,8 @@ def values_of(request: PlanRequest, texts: Mapping[str, str]) -> dict[str, objec
         "specialists": [card_values(card) for card in available_cards(request.cards, policy)],
         "max_steps": policy.max_steps,
         "simple": request.simple,
+        "max_roles": policy.max_roles,
+        "tools": [{"name": name, "description": _on_a_line(said)} for name, said in sorted(policy.tools.items())],
         "approve_something": "*" in policy.require_approval,
         "approve_first": ", ".join(sorted(policy.require_approval - {"*"})),
         "constraints": shown.get("the constraints", ""),
@@ -90,6 +95,11 @@ def values_of(request: PlanRequest, texts: Mapping[str, str]) -> dict[str, objec
             for number in range(1, len(request.rejected[-_MAX_REJECTED:]) + 1)
         ],
     }
+
+
+def _on_a_line(text: str) -> str:
+    shown = " ".join(text.split())
+    return shown if len(shown) <= _MAX_OF_TOOL else f"{shown[: _MAX_OF_TOOL - 3]}..."
 
 
 def card_values(card: SpecialistCard) -> dict[str, str]:

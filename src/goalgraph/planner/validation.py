@@ -1,7 +1,7 @@
 """The one check that every plan passes, whoever wrote it: all problems at once."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel, JsonValue
 
@@ -9,12 +9,14 @@ from goalgraph.errors import InvalidPlan, PlanProblem
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.checks.expression_checks import expression_problems, output_problems
 from goalgraph.planner.checks.graph_checks import graph_problems, guardrail_problems
+from goalgraph.planner.checks.role_checks import role_problems
 from goalgraph.planner.checks.scopes import MOST_LEVELS, Scope, scope_of_plan, size_of
 from goalgraph.planner.checks.step_checks import step_problems
 from goalgraph.planner.checks.suggestions import Suggestions
 from goalgraph.planner.compilation import Compiled
 from goalgraph.planner.expressions import ExpressionError, References, references
 from goalgraph.planner.plan import Plan
+from goalgraph.planner.proposed import roles_of, with_roles
 
 __all__ = ["PlanPolicy", "checked", "missing_inputs", "run_problems", "validate_plan"]
 
@@ -29,7 +31,11 @@ class PlanPolicy:
     """Ids of steps, specialists or capabilities that may not run before a human has approved something; ``"*"``: any
     plan needs an approval somewhere."""
     available: frozenset[str] | None = None
-    """Names of the specialists that a plan may use; None: all."""
+    """Names of the specialists that a plan may use, beside its own roles; None: all."""
+    max_roles: int = 0
+    """How many roles a plan may propose, those of the plans inside of it included."""
+    tools: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Tools that roles may work with: what they do, by name."""
 
 
 def checked(plan: Plan, policy: PlanPolicy, cards: Iterable[SpecialistCard], *, source: str = "the plan") -> Plan:
@@ -82,8 +88,9 @@ def _looked_through(
     """Find all that is wrong with a plan; with it what was made to see it, where the plan is not too large for that."""
     if size_problems := tuple(_size_problems(plan, policy)):
         return size_problems, None
+    own, cards = cards, with_roles(cards, plan)
     scope, flat = scope_of_plan(plan, cards)
-    found = dict.fromkeys(_problems(plan, flat.plan.output, scope, policy, cards))
+    found = dict.fromkeys((*role_problems(plan, policy, own), *_problems(plan, flat.plan.output, scope, policy, cards)))
     return tuple(sorted(found, key=_Places.of(scope).rank)) if found else (), (scope, flat)
 
 
@@ -100,13 +107,13 @@ def missing_inputs(plan: Plan, given: Mapping[str, JsonValue]) -> tuple[PlanProb
 def _missing(plan: Plan, scope: Scope, flat: Compiled, given: Mapping[str, JsonValue]) -> tuple[PlanProblem, ...]:
     there = {*plan.inputs, *given}
     found: dict[str, PlanProblem] = {}
-    for step, field, named in (*_named_inputs(scope), (None, "output", _read(flat.plan.output))):
+    for step, within, named in (*_named_inputs(scope), (None, "output", _read(flat.plan.output))):
         for name in sorted(named.required_inputs - there):
             if name not in found:
                 found[name] = PlanProblem(
                     code="missing_input",
                     step=step,
-                    field=field,
+                    field=within,
                     message=f"the plan needs the input {name!r}, which has neither a value nor a default",
                     hint=f"give it when the plan is run, as --input {name}=VALUE or inputs={{{name!r}: ...}}",
                 )
@@ -140,11 +147,14 @@ def _problems(
 ) -> Iterator[PlanProblem]:
     suggestions = Suggestions()
     by_name = {card.name: card for card in cards}
+    available = policy.available
+    if available is not None:
+        available |= {role.name for role in roles_of(plan)}
     yield from output_problems(output, scope, by_name, suggestions)
     yield from guardrail_problems(plan.coordinator, scope, cards, suggestions)
     for one in scope.everywhere():
         for written in one.written:
-            yield from step_problems(written, by_name, policy.available, suggestions)
+            yield from step_problems(written, by_name, available, suggestions)
     yield from graph_problems(scope, policy.require_approval, cards, suggestions)
     yield from expression_problems(scope, by_name, suggestions)
 

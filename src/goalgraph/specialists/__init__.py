@@ -10,6 +10,7 @@ from goalgraph.specialists.confidence import from_logprobs
 from goalgraph.specialists.function import FunctionSpecialist, specialist
 from goalgraph.specialists.grading import ModelGrader
 from goalgraph.specialists.registry import SpecialistRegistry
+from goalgraph.specialists.roles import Roles
 from goalgraph.specialists.router import route
 from goalgraph.specialists.specialist import Specialist, StepContext, StepResult, StepTask
 
@@ -21,6 +22,7 @@ __all__ = [
     "FolderArtifacts",
     "FunctionSpecialist",
     "ModelGrader",
+    "Roles",
     "RunnableSpecialist",
     "Specialist",
     "SpecialistCard",

@@ -13,7 +13,7 @@ from langchain_core.runnables import Runnable, RunnableBinding, RunnableSequence
 from goalgraph.errors import InvalidSpecialist
 from goalgraph.models import complete, for_this_loop, model_name
 from goalgraph.planner.card import SpecialistCard
-from goalgraph.planner.outcome import Outcome
+from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.prompts import DEFAULT_PROMPTS, Prompts, Summarizer, prompt_limit, unheard
 from goalgraph.specialists.assessing import Assess, Assessed, has_assessor, judge_of
 from goalgraph.specialists.briefing import brief, fitted_brief
@@ -45,6 +45,7 @@ class RunnableSpecialist:
         max_input_tokens: int | None = None,
         summarize: bool = False,
         prompts: Prompts | None = None,
+        system: str | None = None,
     ) -> None:
         """Take the Runnable.
 
@@ -54,6 +55,7 @@ class RunnableSpecialist:
             max_input_tokens: As for `as_specialist`.
             summarize: As for `as_specialist`.
             prompts: As for `as_specialist`.
+            system: What it is told before the brief, in place of that message; other Runnables say it themselves.
 
         Raises:
             ValueError: ``max_input_tokens`` is not positive.
@@ -71,6 +73,7 @@ class RunnableSpecialist:
         self._limit = _limit(self._model, max_input_tokens)
         self._summarizes = summarize
         self._prompts = prompts or DEFAULT_PROMPTS
+        self._told = system
 
     def __repr__(self) -> str:
         return f"<specialist {self.card.name!r}>"
@@ -117,12 +120,14 @@ class RunnableSpecialist:
         """Write a chat model's system message; empty where there is nothing to say, and for all others."""
         if not isinstance(self._runnable, BaseChatModel):
             return ""
+        if self._told is not None:
+            return self._told
         data = bool(task.input or context.dependencies)
         return self._prompts.render("chat_model_system", description=self.card.description, data=data)
 
     def prompt(self, task: StepTask, context: StepContext) -> str:
         """Render what it would be sent; nothing is called."""
-        return "\n\n".join(filter(None, (self._system(task, context), brief(task, context))))
+        return "\n\n".join(filter(None, (self._told or self._system(task, context), brief(task, context))))
 
     def _input(self, system: str, text: str, task: StepTask) -> object:
         if isinstance(self._runnable, BaseChatModel):
@@ -226,19 +231,20 @@ def as_specialist(
                 hint="compile it, and the graphs in it, without: each step then has a state of its own in the run's "
                 "checkpointer",
             )
+        known = _own_card(runnable)
         about = description if description is not None else str(getattr(runnable, "description", None) or "")
         made = RunnableSpecialist(
             runnable,
             SpecialistCard(
                 name=own,
-                description=about,
-                capabilities=able,
+                description=about or known.description,
+                capabilities=able or known.capabilities,
                 max_concurrency=max_concurrency,
                 output_schema=declared_schema(output, own) if output is not None else None,
                 model=model_name(seen) if (seen := _model_in(runnable)) is not None else None,
                 cost_usd=cost_usd,
                 seconds=seconds,
-                effects=effects,
+                effects=effects or known.effects,
             ),
             max_input_tokens=max_input_tokens,
             summarize=summarize,
@@ -284,6 +290,12 @@ class _Renamed:
 def _own_name(runnable: Runnable[Any, Any]) -> str | None:
     own: object = getattr(runnable, "name", None)
     return own if isinstance(own, str) and own != "LangGraph" else None
+
+
+def _own_card(runnable: Any) -> SpecialistCard:
+    """Return the card of a goalgraph, which tells of its own specialists; an empty one for all others."""
+    found: object = getattr(runnable, "card", None)
+    return found if isinstance(found, SpecialistCard) else SpecialistCard(name="-")
 
 
 def _model_in(runnable: Runnable[Any, Any]) -> BaseChatModel | None:
@@ -350,10 +362,19 @@ def _answer(returned: object) -> object:
 
 
 def _result_of_run(state: dict[str, Any]) -> StepResult:
-    """Take over what a run of another goalgraph says of itself: how good its answer is, and its files."""
+    """Take over what a run of another goalgraph says of itself: how good its answer is, its files, what it has used.
+
+    An answer is made of the results of all steps: it is no surer than the least sure of them.
+    """
     status, reasons = state.get("status"), tuple(map(str, state.get("degraded") or ()))
     if status in ("failed", "halted"):
         raise RunFailed(f"the run inside {status}: {'; '.join(reasons)}")
     outcomes: Mapping[str, Outcome] = state["outcomes"]
-    artifacts = tuple(artifact for outcome in outcomes.values() for artifact in outcome.artifacts)
-    return StepResult(output=state["answer"], artifacts=artifacts, degraded=reasons)
+    done = [outcome for outcome in outcomes.values() if outcome.status == "succeeded"]
+    return StepResult(
+        output=state["answer"],
+        confidence=min((outcome.confidence for outcome in done if outcome.confidence is not None), default=None),
+        artifacts=tuple(artifact for outcome in outcomes.values() for artifact in outcome.artifacts),
+        degraded=reasons,
+        usage=state.get("usage") or Usage(),
+    )

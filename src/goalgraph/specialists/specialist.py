@@ -9,7 +9,7 @@ from typing import Annotated, Protocol, cast, runtime_checkable
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from goalgraph.planner.card import SpecialistCard
-from goalgraph.planner.outcome import Artifact, Outcome
+from goalgraph.planner.outcome import Artifact, Outcome, Usage
 from goalgraph.specialists.artifacts import ArtifactStore, loaded
 from goalgraph.specialists.confidence import known_confidence, refused
 
@@ -139,6 +139,8 @@ class StepResult(BaseModel):
     artifacts: tuple[Artifact, ...] = ()
     degraded: tuple[str, ...] = ()
     """Why the result is less than was asked for."""
+    usage: Usage = Usage()
+    """What models were asked for, as far as LangChain's callbacks do not tell: by a run in another process."""
     signals: tuple[Annotated[str, Field(pattern=f"^{_SIGNAL}$")], ...] = ()
     """Names as for `StepContext.signal`, of which this is the other way."""
 

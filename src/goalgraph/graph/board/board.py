@@ -146,8 +146,7 @@ class Board:
         self._slots.offer(step_id, specialist)
         self._pump()
         if step_id not in self._verdicts:
-            waiter: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
-            self._waiters[step_id] = waiter
+            waiter = self._waiters[step_id] = asyncio.get_running_loop().create_future()
             try:
                 await waiter
             except asyncio.CancelledError:
@@ -155,8 +154,8 @@ class Board:
                     self._activity.lose_place(step_id)
                 raise
 
-    def leave(self, step_id: str, outcome: Outcome | None) -> None:
-        """End a step that was told to run; without an outcome it parks, and whatever needs it parks with it."""
+    def leave(self, step_id: str, outcome: Outcome | None, *, ending: str | None = None) -> None:
+        """End a step that was told to run: without an outcome it parks; with ``ending``, a reason, it stops the others."""
         if self._stoppable:
             self._tasks.pop(step_id, None)
         if self._activity.end(step_id):
@@ -165,6 +164,8 @@ class Board:
             self._verdicts[step_id] = "park"
         else:
             self._record(outcome)
+        if ending is not None:
+            self.stop(ending)  # before any of them is told to park
         self._go_on()
 
     def multiply(
@@ -330,8 +331,7 @@ class Board:
             self._activity.queued.add(step_id)
             return
         self._watch.begin(step_id)
-        specialist = self._specialists.get(step_id)
-        if specialist is not None and self._slots.limited:
+        if (specialist := self._specialists.get(step_id)) is not None and self._slots.limited:
             self._slots.offer(step_id, specialist)
         else:
             self._tell(step_id, "run")
@@ -373,8 +373,7 @@ class Board:
     def _tell(self, step_id: str, verdict: Verdict) -> None:
         if not self._activity.wake(step_id):
             self._verdicts[step_id] = verdict
-        waiter = self._waiters.pop(step_id, None)
-        if waiter is not None and not waiter.done():
+        if (waiter := self._waiters.pop(step_id, None)) is not None and not waiter.done():
             waiter.set_result(verdict)
 
     def _pump(self) -> None:

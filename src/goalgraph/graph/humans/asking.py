@@ -82,6 +82,8 @@ def told(request: dict[str, Any], run: Run, tell: Callable[[Any], None]) -> Take
             return Taken(entry.envelope.reply, entry.envelope)
     if _is_inside():
         request = {**request, "inside": True}
+    if run.path:
+        request = {**request, "path": "/".join(filter(None, (run.path, request["step"])))}
     tell(events.RequestMade(type="request", run=request["run"], step=request["step"], request=request))
     return _taken(request)
 

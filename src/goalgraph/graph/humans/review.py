@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from goalgraph.errors import PlanProblem
 from goalgraph.graph.humans.markdown import code, escaped
 from goalgraph.planner import dag
+from goalgraph.planner.approvals import agent_steps
+from goalgraph.planner.approvals import doers as named_doers
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.compilation import compile_plan
 from goalgraph.planner.estimate import Estimate
@@ -18,6 +20,8 @@ _MOST_STEPS = 40
 _MOST_OF_LAYER = 12
 _MOST_NAMES = 20
 _MOST_PROBLEMS = 20
+_MOST_TOLD = 1_000
+"""Characters of a role's instructions; the plan beside it has all of them."""
 
 
 def described(
@@ -41,10 +45,12 @@ def described(
         doers: Names of specialists by step id, for steps that leave open who does them.
         problems: Why the last edit could not be used.
     """
+    flat = compile_plan(plan, cards)
     parts = (
         _refused(problems),
         _head(plan, estimate, goal),
-        *_layers(compile_plan(plan, cards), estimate, doers),
+        _roles(flat),
+        *_layers(flat, estimate, doers),
         "\n".join(_known(estimate)),
     )
     return "\n\n".join(filter(None, parts))
@@ -67,6 +73,20 @@ def _head(plan: Plan, estimate: Estimate, goal: str) -> str:
             lines.append(f"**{name}:** {escaped(text, 1_000)}")
         seen.add(text)
     return "  \n".join([*lines, f"**Steps:** {estimate.steps}"])
+
+
+def _roles(flat: Plan) -> str:
+    """Each role that the plan proposes: what it is for, its tools, and the beginning of what it is told."""
+    if not flat.roles:
+        return ""
+    named = {name for step in flat.steps for one in agent_steps(step) for name in named_doers(one, ())}
+    lines = ["**Specialists that are made for this plan:**", ""]
+    for role in flat.roles:
+        tools = _capped([code(name) for name in role.tools[:_MOST_NAMES]], len(role.tools)) or "none"
+        about = f": {escaped(role.description, 500)}" if role.description else ""
+        lines.append(f"- {code(role.name)}{about}{'' if role.name in named else ' (no step names it)'}")
+        lines += [f"  - **Tools:** {tools}", f"  - **Told:** {escaped(role.instructions, _MOST_TOLD)}"]
+    return "\n".join(lines)
 
 
 def _layers(flat: Plan, estimate: Estimate, doers: Mapping[str, str] | None) -> Iterator[str]:

@@ -51,6 +51,8 @@ class Request:
     """Of what is asked; an answer holds for this alone."""
     interrupt: Interrupt
     """LangGraph's own, as screens show it."""
+    path: str = ""
+    """The way to the step: its id, after those of the steps whose runs it is inside of, as in ``"report/draft"``."""
 
 
 class _HasState(Protocol):
@@ -192,6 +194,7 @@ def _request(thread: Thread, task: str, interrupt: Interrupt) -> Request:
         escalated=bool(about.get("escalated")) if is_own else False,
         digest=digest,
         interrupt=interrupt,
+        path=str(about.get("path") or about["step"]) if is_own else task,
     )
 
 

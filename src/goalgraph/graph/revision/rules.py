@@ -1,7 +1,7 @@
 """What holds for all revisions of an agent's runs: when one is due, what it may change, what the reviser is told."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -18,6 +18,7 @@ from goalgraph.planner.gates import is_gate
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.patch import PlanPatch
 from goalgraph.planner.plan import Plan
+from goalgraph.planner.proposed import roles_of, with_roles
 from goalgraph.planner.reviser import RevisionRequest
 from goalgraph.planner.revision import guarded_specialists, revised
 from goalgraph.planner.validation import PlanPolicy
@@ -96,14 +97,17 @@ class Rules:
     def request(self, stand: Stand, one: Due) -> RevisionRequest:
         """Return what the reviser is told."""
         history = tuple(decision for decision in stand.decisions if decision.kind in ("revision", "escalation"))
+        policy = self.plan_policy
+        if policy.available is not None:
+            policy = replace(policy, available=policy.available | {role.name for role in roles_of(stand.plan)})
         return RevisionRequest(
             goal=stand.goal,
             plan=stand.plan,
             outcomes=stand.outcomes,
             trigger=one.trigger,
-            cards=self.cards,
+            cards=with_roles(self.cards, stand.plan),
             check=partial(self._problems, stand),
-            policy=self.plan_policy,
+            policy=policy,
             inputs=stand.inputs,
             at_work=frozenset(stand.at_work),
             history=history,

@@ -34,7 +34,8 @@ class Budget:
         self._limit = limit
         self._prices = prices
         self._spent = sum(usage.cost_usd for usage in spent)
-        self._reached: Callable[[str], None] | None = reached
+        self._told = [reached]
+        self._is_reached = False
         self._lock = Lock()
         self._take(0.0)
 
@@ -45,6 +46,19 @@ class Budget:
             self._take(price)
         return price
 
+    def watch(self, reached: Callable[[str], None]) -> Callable[[], None]:
+        """Have something else called too once the limit is reached, or at once where it has been.
+
+        Returns:
+            What ends that.
+        """
+        with self._lock:
+            self._told.append(reached)
+            is_late = self._is_reached
+        if is_late:
+            reached(self._said())
+        return lambda: self._forget(reached)
+
     def add(self, usage: Usage) -> None:
         """Take in what was spent and recorded before."""
         self._take(usage.cost_usd)
@@ -52,7 +66,17 @@ class Budget:
     def _take(self, price: float) -> None:
         with self._lock:
             self._spent += price
-            if self._spent < self._limit or self._reached is None:
+            if self._spent < self._limit or self._is_reached:
                 return
-            reached, self._reached = self._reached, None
-        reached(f"the plan's budget of {self._limit:g} USD is used up ({self._spent:.4g} spent)")
+            self._is_reached = True
+            told = list(self._told)
+        for reached in told:
+            reached(self._said())
+
+    def _said(self) -> str:
+        return f"the plan's budget of {self._limit:g} USD is used up ({self._spent:.4g} spent)"
+
+    def _forget(self, reached: Callable[[str], None]) -> None:
+        with self._lock:
+            if reached in self._told:
+                self._told.remove(reached)

@@ -17,9 +17,9 @@ from goalgraph.graph.humans.approval import ApprovalPolicy, Gates, Proposal
 from goalgraph.graph.policies import ExecutionPolicy
 from goalgraph.graph.run import Run
 from goalgraph.graph.steps.execution import idempotency_key, perform
-from goalgraph.graph.steps.nesting import Around, doing, origin
+from goalgraph.graph.steps.nesting import doing, origin
 from goalgraph.graph.steps.scope import scope_of
-from goalgraph.graph.steps.usage import count_usage
+from goalgraph.graph.steps.usage import at_least, count_usage
 from goalgraph.planner.approvals import names_step
 from goalgraph.planner.expressions import ExpressionError, references, resolve
 from goalgraph.planner.outcome import Outcome
@@ -173,7 +173,7 @@ class EarlySteps:
                 raise GraphBubbleUp  # it waits for its own turn
             self._working[here] = chain[0]
         execution, meter = self.start.execution, count_usage()
-        doing(Around(namespace=str(self.place.get("checkpoint_ns") or ""), key=key))
+        doing(self.run.around(step.id, str(self.place.get("checkpoint_ns") or ""), key))
         outcome = await perform(
             task,
             partial(
@@ -193,7 +193,7 @@ class EarlySteps:
             is_ending=self.run.is_ending,
             handed_over=_nobody_waits,
         )
-        return outcome.model_copy(update={"usage": meter.usage}) if meter.calls else outcome
+        return outcome.model_copy(update={"usage": at_least(meter.usage, outcome.usage)}) if meter.calls else outcome
 
     async def _succeeded(self, need: asyncio.Task[Outcome]) -> Outcome:
         """Wait for a step that another one needs.

@@ -105,6 +105,7 @@ async def perform(
             seconds=perf_counter() - began,
             artifacts=result.artifacts,
             degraded=(*failures, *result.degraded),
+            usage=result.usage,
             signals=tuple(dict.fromkeys((*signals, *result.signals))) if result.signals else signals,
         )
     raise AssertionError("a step without anybody to do it")

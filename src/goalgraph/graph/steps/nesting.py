@@ -1,9 +1,11 @@
-"""Where a run is: inside of which step of another run, so that the same step of two runs can be told apart."""
+"""Where a run is: inside of which step of another run, whose budgets hold for it, and by which it is told apart."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-__all__ = ["Around", "doing", "origin"]
+from goalgraph.graph.steps.budget import Budget
+
+__all__ = ["Around", "around", "budgets_around", "doing", "origin"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +16,12 @@ class Around:
     """LangGraph's, of its task; those of all that runs inside begin with it."""
     key: str
     """Its idempotency key."""
+    run: str = ""
+    """Id of the run that does it."""
+    path: str = ""
+    """Its id, after those of the steps around it: ``"report/draft"``."""
+    budgets: tuple[Budget, ...] = ()
+    """All that what it costs is charged to, the innermost last."""
 
 
 _around: ContextVar[Around | None] = ContextVar("goalgraph_around", default=None)
@@ -22,6 +30,22 @@ _around: ContextVar[Around | None] = ContextVar("goalgraph_around", default=None
 def doing(step: Around) -> None:
     """Say what the current task does from now on, to all that runs inside of it, in threads too."""
     _around.set(step)
+
+
+def around(namespace: str) -> Around | None:
+    """Return the step that a graph is inside of; None where it is inside of none.
+
+    Args:
+        namespace: LangGraph's, of the task that calls the graph; empty where no graph does, or not on its thread.
+    """
+    step = _around.get()
+    return step if step is not None and f"{namespace}|".startswith(f"{step.namespace}|") and namespace else None
+
+
+def budgets_around() -> tuple[Budget, ...]:
+    """Return the budgets that all model calls of the current task are charged to, on whatever thread."""
+    step = _around.get()
+    return step.budgets if step is not None else ()
 
 
 def origin(thread: str, namespace: str) -> str:

@@ -64,10 +64,9 @@ async def _followed(turn: Turn, begun: Ongoing) -> None:
     here, change = asyncio.current_task(), turn.board.change() if isinstance(turn.board, RevisableBoard) else None
     cancelling = here.cancelling() if here is not None else 0
     while not begun.task.done():
+        ends: list[asyncio.Future[Any]] = [begun.task, *([change] if change is not None else [])]
         try:
-            await asyncio.wait(
-                [begun.task, change] if change is not None else [begun.task], return_when="FIRST_COMPLETED"
-            )
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError as error:
             begun.task.cancel(*error.args)
             change = None

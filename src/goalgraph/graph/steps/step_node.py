@@ -13,7 +13,6 @@ from langgraph.types import Command
 from pydantic import JsonValue
 
 from goalgraph.graph import events
-from goalgraph.graph.board.board import Board
 from goalgraph.graph.board.suspending import RevisableBoard
 from goalgraph.graph.humans.asking import approved, asked, filled_in
 from goalgraph.graph.humans.gating import gated
@@ -26,10 +25,10 @@ from goalgraph.graph.steps.closing import closed
 from goalgraph.graph.steps.execution import idempotency_key, perform
 from goalgraph.graph.steps.gathering import gathered
 from goalgraph.graph.steps.mapping import mapped
-from goalgraph.graph.steps.nesting import Around, doing, origin
+from goalgraph.graph.steps.nesting import doing, origin
 from goalgraph.graph.steps.ongoing import can_go_on, carried_on, taken_over
 from goalgraph.graph.steps.turn import Turn
-from goalgraph.graph.steps.usage import count_usage
+from goalgraph.graph.steps.usage import at_least, count_usage
 from goalgraph.graph.steps.waiting import waited
 from goalgraph.planner.expressions import ExpressionError, is_template
 from goalgraph.planner.outcome import Outcome
@@ -38,6 +37,7 @@ from goalgraph.planner.wording import instructed, task_of
 from goalgraph.specialists.artifacts import ArtifactStore
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json
+from goalgraph.specialists.roles import RoleMaker
 from goalgraph.specialists.specialist import Specialist, StepContext, StepTask
 
 __all__ = ["StepNode"]
@@ -57,6 +57,8 @@ class StepNode(Runnable[StepSend, StepEnd]):
     execution: ExecutionPolicy
     artifacts: ArtifactStore | None = None
     """Where outputs too large for a checkpoint are kept."""
+    roles: RoleMaker | None = None
+    """Makes the specialists that plans propose, where they may."""
 
     def invoke(self, input: StepSend, config: RunnableConfig | None = None, **kwargs: Any) -> StepEnd:
         """Refuse: steps wait for each other in one event loop."""
@@ -96,7 +98,7 @@ class StepNode(Runnable[StepSend, StepEnd]):
         board = work.board
         verdict = await board.enter(step_id)
         if verdict == "park":
-            return _parked(step_id, board, GraphInterrupt(()))
+            return _parked(step_id, work, GraphInterrupt(()))
         if isinstance(verdict, Outcome):
             await run.drop(step_id)
             return (_told(verdict, run, runtime),)
@@ -107,12 +109,12 @@ class StepNode(Runnable[StepSend, StepEnd]):
                 held = await board.hold(step_id)
                 if not isinstance(held, Outcome):
                     board.leave(step_id, None)
-                    return _parked(step_id, board, error)
+                    return _parked(step_id, work, error)
                 found = (held,)
             elif isinstance(error, GraphBubbleUp):
                 board.leave(step_id, None)
                 if isinstance(error, GraphInterrupt):
-                    return _parked(step_id, board, error)
+                    return _parked(step_id, work, error)
                 raise
             elif isinstance(error, Exiting):
                 run.is_over = True
@@ -123,9 +125,8 @@ class StepNode(Runnable[StepSend, StepEnd]):
                 found = (board.cancelled(step_id),)
         outcome = found[0]
         if run.rules is None or not withheld(outcome, board.index.steps[step_id], work, run, runtime):
-            board.leave(step_id, outcome)
-            if outcome.status == "failed" and self.execution.on_failure == "fail_fast":
-                board.stop(f"cancelled because step {step_id!r} failed")
+            ends = outcome.status == "failed" and self.execution.on_failure == "fail_fast"
+            board.leave(step_id, outcome, ending=f"cancelled because step {step_id!r} failed" if ends else None)
         _told(outcome, run, runtime)
         return found
 
@@ -189,10 +190,15 @@ class StepNode(Runnable[StepSend, StepEnd]):
             raise AssertionError(f"{step.type} is no step of a flat plan's superstep")
         assert_never(step)
 
+    def _doer(self, name: str, work: Work) -> Specialist:
+        if self.roles is None or name in self.registry:
+            return self.registry.get(name)
+        return self.roles.of(work.board.index.plan, name)
+
     async def _worked(self, turn: Turn, step: AgentStep) -> Outcome:
         """Have a specialist do a step."""
         work, board = turn.work, turn.board
-        chain = [self.registry.get(name) for name in work.chains[step.id]]
+        chain = [self._doer(name, work) for name in work.chains[step.id]]
         given: Mapping[str, JsonValue] = step.input
         if step.input and is_template(step.input):
             given = cast("dict[str, JsonValue]", turn.resolve(step.input))
@@ -205,7 +211,7 @@ class StepNode(Runnable[StepSend, StepEnd]):
         namespace = str(place.get("checkpoint_ns") or "")
         whose = origin(str(place.get("thread_id") or turn.run.id), namespace)
         key = idempotency_key(whose, step.id, instruction, arguments)
-        doing(Around(namespace=namespace, key=key))
+        doing(turn.run.around(step.id, namespace, key, work.budget))
         if turn.run.early is not None and (done := await turn.run.early.outcome(step.id, key)) is not None:
             return done
 
@@ -231,7 +237,7 @@ class StepNode(Runnable[StepSend, StepEnd]):
                 is_ending=lambda: (turn.run.work or work).board.is_stopped(step.id) or turn.run.is_ending(),
                 handed_over=partial(_hand_over, board.move, step.id),
             )
-            changes: dict[str, object] = {"usage": meter.usage} if meter.calls else {}
+            changes: dict[str, object] = {"usage": at_least(meter.usage, outcome.usage)} if meter.calls else {}
             if turn.decisions:
                 changes |= {"decisions": tuple(turn.decisions), "degraded": (*unasked, *outcome.degraded)}
             return outcome.model_copy(update=changes) if changes else outcome
@@ -239,16 +245,18 @@ class StepNode(Runnable[StepSend, StepEnd]):
         return await (carried_on(turn, performed()) if can_go_on(turn, chain) else performed())
 
 
-def _parked(step_id: str, board: Board, asked: GraphInterrupt) -> tuple[Outcome, ...]:
+def _parked(step_id: str, work: Work, asked: GraphInterrupt) -> tuple[Outcome, ...]:
     """End a step without an outcome, for the plan to be changed; a map leaves behind what its items have come to.
 
     Raises:
         GraphInterrupt: The plan is not about to be changed: it is a human who is waited for.
     """
+    board = work.board
     if not (isinstance(board, RevisableBoard) and board.parks(step_id)):
         raise asked
-    items = board.index.items.get(step_id, ())
-    return tuple(board.outcomes[one] for one in items if one in board.outcomes)
+    items = {one: work.items[one] for one in work.items if one.partition("[")[0] == step_id}
+    items |= {one: board.outcomes[one] for one in board.index.items.get(step_id, ()) if one in board.outcomes}
+    return tuple(items.values())
 
 
 def _told(outcome: Outcome, run: Run, runtime: Runtime[Any]) -> Outcome:

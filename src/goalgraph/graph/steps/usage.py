@@ -13,7 +13,7 @@ from langchain_core.tracers.context import register_configure_hook
 from goalgraph.graph.steps.budget import Budget
 from goalgraph.planner.outcome import Usage
 
-__all__ = ["count_usage"]
+__all__ = ["at_least", "count_usage"]
 
 
 class _Meter(BaseCallbackHandler):
@@ -60,6 +60,13 @@ class _Meter(BaseCallbackHandler):
             if self.calls
             else _NONE
         )
+
+
+def at_least(one: Usage, other: Usage) -> Usage:
+    """Return what two counts of the same calls come to, each of which may have missed some."""
+    if one == other or not other.calls:
+        return one
+    return Usage.model_validate({name: max(value, getattr(other, name)) for name, value in one})
 
 
 _NONE = Usage()

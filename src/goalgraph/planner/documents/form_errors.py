@@ -30,6 +30,7 @@ from goalgraph.planner.plan import (
     TransformStep,
     WaitStep,
 )
+from goalgraph.planner.roles import Role
 
 __all__ = ["faults_of", "fields_of", "odd_values"]
 
@@ -37,6 +38,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "plan": Plan,
     "coordinator": Coordinator,
     "retry": Retry,
+    "role": Role,
     "agent": AgentStep,
     "human_approval": HumanApprovalStep,
     "human_input": HumanInputStep,
@@ -55,6 +57,8 @@ _ANY = "*"
 _MOVES: dict[tuple[str, str], tuple[str, bool]] = {
     ("plan", "steps"): ("steps", True),
     ("plan", "coordinator"): ("coordinator", True),
+    ("plan", "roles"): ("roles", True),
+    ("roles", _ANY): ("role", True),
     ("coordinator", "guardrails"): ("guardrails", True),
     ("guardrails", _ANY): ("guardrail", True),
     ("guardrail", _ANY): ("fields", False),
@@ -129,6 +133,7 @@ _BOUNDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
 _MANY = 10 * MAX_FAULTS
 
 _ID = "an id: letters, digits, '_', '-' and '.', at most 128 of them, not starting with '-' or '.'"
+_ROLE = "a name: letters, digits, '_', '-' and '.', at most 64 of them, not starting with '-' or '.'"
 _VARIABLE = "a name: letters, digits and '_', at most 64 of them, not starting with a digit"
 
 
@@ -199,7 +204,7 @@ def _placed(found: ErrorDetails, data: Mapping[str, object]) -> _Found:
             path.append(part)
         if position == "fields":
             owner = str(part)
-        elif position in ("plan", "coordinator", "retry"):
+        elif position in ("plan", "coordinator", "retry", "role"):
             owner = position
     name = next((part for part in reversed(path) if isinstance(part, str)), "")
     where = origin(data, tuple(path))
@@ -210,8 +215,8 @@ def _fault(found: _Found) -> Fault:
     if found.kind == "union_tag_not_found":
         return _untyped(found)
     if found.kind == "string_pattern_mismatch":
-        is_variable = found.name == "as"
-        code, expected = ("invalid_value", _VARIABLE) if is_variable else ("invalid_id", _ID)
+        expected = _VARIABLE if found.name == "as" else _ROLE if found.owner == "role" else _ID
+        code = "invalid_id" if expected is _ID else "invalid_value"
         return Fault(code, f"expected {expected}, found {found_text(found.value)}", found.path)
     code = _CODES.get(found.kind, "invalid_value")
     if code == "missing_field":
@@ -279,7 +284,7 @@ def _article(owner: str) -> str:
         return f"{'an' if owner[0] in 'aeiou' else 'a'} {owner} step"
     if owner in ("budget", "timeout", "approval"):
         return f"{'an' if owner[0] in 'aeiou' else 'a'} {owner} guardrail"
-    return f"{owner!r}" if owner != "plan" else "a plan"
+    return f"a {owner}" if owner in ("plan", "role") else f"{owner!r}"
 
 
 def odd_values(data: object, path: Path = ()) -> Iterator[Fault]:

@@ -68,6 +68,8 @@ def _plan(data: Mapping[str, object], path: Path, work: _Work) -> dict[str, obje
                 _conflict(work, (*path, key), "steps", "workflow")
             else:
                 made["steps"] = _steps(value, (*path, key), work)
+        elif key == "roles":
+            made[key] = _roles(value, (*path, key), work)
         else:
             made[key] = value
     return made
@@ -90,6 +92,13 @@ def _info(value: object, data: Mapping[str, object], path: Path, work: _Work) ->
     return made
 
 
+def _roles(value: object, path: Path, work: _Work) -> object:
+    named = as_mapping(value)
+    if named is None:
+        return value
+    return [_keyed(key, item, (*path, key), "name", "role", work) for key, item in named.items()]
+
+
 def _steps(value: object, path: Path, work: _Work) -> object:
     items, named = as_list(value), as_mapping(value)
     if items is not None:
@@ -100,16 +109,19 @@ def _steps(value: object, path: Path, work: _Work) -> object:
 
 
 def _named(key: str, value: object, path: Path, work: _Work) -> object:
-    """Give a step the key it stands under as its id."""
-    made = _step(value, path, work)
-    step = as_mapping(made)
-    if step is None:
+    return _keyed(key, _step(value, path, work), path, "id", "step", work)
+
+
+def _keyed(key: str, made: object, path: Path, field: str, what: str, work: _Work) -> object:
+    """Give a step, or a role, the key it stands under as its id, or its name."""
+    one = as_mapping(made)
+    if one is None:
         return made
-    own = step.get("id", key)
+    own = one.get(field, key)
     if own != key:
-        message = f"the id is {found_text(own)}, but the step stands under {readable(key)!r}"
-        work.faults.append(Fault("invalid_id", message, (*path, "id"), "leave the id out"))
-    return {**step, "id": key}
+        message = f"the {field} is {found_text(own)}, but the {what} stands under {readable(key)!r}"
+        work.faults.append(Fault("invalid_id", message, (*path, field), f"leave the {field} out"))
+    return {**one, field: key}
 
 
 def _step(value: object, path: Path, work: _Work) -> object:

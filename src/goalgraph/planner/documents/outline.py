@@ -165,7 +165,7 @@ def field_path(plan: Mapping[str, object], step: Path, field: str | None) -> Pat
         for count in range(len(parts), 0, -1):  # the longest first: keys may have dots in them
             name = ".".join(parts[:count])
             is_number = as_mapping(value) is None and re.fullmatch("[0-9]{1,6}", name) is not None
-            found = origin(value, (int(name) if is_number else name,))
+            found = origin(value, (int(name) if is_number else _place(value, name),))
             inner = value
             for part in found:
                 inner = _inner(inner, part, _ABSENT)
@@ -175,3 +175,9 @@ def field_path(plan: Mapping[str, object], step: Path, field: str | None) -> Pat
             break
         path, value, parts = (*path, *found), inner, parts[count:]
     return path
+
+
+def _place(value: object, name: str) -> str | int:
+    """Return the number of the item of a list that has a name of its own, as roles have; else the name itself."""
+    items = enumerate(as_list(value) or ())
+    return next((number for number, item in items if (as_mapping(item) or {}).get("name") == name), name)

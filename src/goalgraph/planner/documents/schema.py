@@ -16,6 +16,7 @@ from typing import cast
 from pydantic import BaseModel, JsonValue
 
 from goalgraph.planner import plan as types
+from goalgraph.planner import roles
 from goalgraph.planner.documents.limits import MAX_STEPS
 from goalgraph.planner.plan import STEP_ID, Plan
 
@@ -36,6 +37,8 @@ _KINDS = {
 }
 _STEP: _Schema = {"$ref": "#/$defs/Step"}
 _LISTED_STEP: _Schema = {"$ref": "#/$defs/ListedStep"}
+_ROLE: _Schema = {"$ref": "#/$defs/Role"}
+_LISTED_ROLE: _Schema = {"$ref": "#/$defs/ListedRole"}
 _ID: _Schema = {"type": "string", "pattern": STEP_ID}
 _BRANCH: _Schema = {"anyOf": [_ID, _LISTED_STEP]}
 _NAME: _Schema = {"type": "string", "minLength": 1, "maxLength": 128}
@@ -66,7 +69,9 @@ def _schema() -> _Schema:
         _human(definitions[name])
     _nested(definitions)
     _plan(plan)
+    _roles(plan, definitions["Role"])
     definitions["Guardrail"] = _guardrail()
+    definitions["ListedRole"] = {"allOf": [_ROLE], "required": ["name"]}
     definitions["Step"] = _step()
     definitions["ListedStep"] = {"allOf": [_STEP], "required": ["id"]}
     definitions["StepsById"] = {
@@ -90,7 +95,7 @@ def _properties(definition: _Schema) -> dict[str, _Schema]:
 def _describe(definition: _Schema, model: type[BaseModel]) -> None:
     """Take descriptions from the text under each field, and leave out the titles, which only repeat the names."""
     definition.pop("title", None)
-    for base in reversed([one for one in model.__mro__ if one.__module__ == types.__name__]):
+    for base in reversed([one for one in model.__mro__ if one.__module__ in (types.__name__, roles.__name__)]):
         for name, text in _texts(base).items():
             field = model.model_fields.get(name)
             if field is not None:
@@ -192,6 +197,15 @@ def _plan(plan: _Schema) -> None:
         {"not": {"required": ["info", name], "properties": {"info": {"required": [name]}}}} for name in about
     ]
     plan["allOf"] = [{"not": {"required": ["steps", "workflow"]}}, *about_twice]
+
+
+def _roles(plan: _Schema, role: _Schema) -> None:
+    """Let the name of a role be the key that it stands under."""
+    role["required"] = ["instructions"]
+    named, properties = _properties(role)["name"]["pattern"], _properties(plan)
+    by_name: _Schema = {"type": "object", "propertyNames": {"pattern": named}, "additionalProperties": _ROLE}
+    forms: list[JsonValue] = [{"type": "array", "items": _LISTED_ROLE}, by_name]
+    properties["roles"] = {"description": properties["roles"]["description"], "anyOf": forms}
 
 
 def _choice(kinds: dict[str, str], default: str | None) -> _Schema:

@@ -6,7 +6,7 @@ from pydantic import JsonValue
 
 from goalgraph.planner.card import SpecialistCard
 
-__all__ = ["ANSWER_TYPES", "FIELDS", "MOST_SIMPLE", "WAITS", "steps_schema"]
+__all__ = ["ANSWER_TYPES", "FIELDS", "MOST_SIMPLE", "ROLE", "WAITS", "roles_schema", "steps_schema"]
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "conditions": ("id", "if", "then", "else", "follows"),
@@ -24,6 +24,9 @@ Conditions come first: what they guard is known when the first step arrives, so 
 skipped.
 """
 
+ROLE = ("name", "description", "instructions", "tools")
+"""Fields of an item of the list ``roles``, where a plan may propose some."""
+
 MOST_SIMPLE = 5
 """Steps of a simple plan."""
 
@@ -40,7 +43,7 @@ _MAX_ENUMS = 500
 
 
 def steps_schema(
-    cards: Iterable[SpecialistCard], *, simple: bool = False, approvals: bool = False
+    cards: Iterable[SpecialistCard], *, simple: bool = False, approvals: bool = False, roles: bool = False
 ) -> dict[str, JsonValue]:
     """Return the lists of steps as properties of a JSON Schema, in the order in which they are to be written.
 
@@ -50,8 +53,9 @@ def steps_schema(
         cards: The specialists that a step may name.
         simple: Whether there is only the list of specialists' steps, of at most `MOST_SIMPLE`.
         approvals: Whether a simple plan has the list of approvals too.
+        roles: Whether a step may name others than these: the roles of its plan.
     """
-    names = sorted({card.name for card in cards})
+    names = [] if roles else sorted({card.name for card in cards})
     agent = _agent(names, most=_MAX_ENUM)
     steps = _array(
         {
@@ -133,6 +137,32 @@ def steps_schema(
             "Values computed from results, without a specialist.",
         ),
     }
+
+
+def roles_schema(tools: Iterable[str], most: int) -> dict[str, JsonValue]:
+    """Return the list of roles that a plan proposes, as a property of a JSON Schema.
+
+    Args:
+        tools: Names of those that a role may work with.
+        most: How many roles a plan may have.
+    """
+    named: dict[str, JsonValue] = {"type": "string"}
+    if 0 < len(known := sorted(tools)) <= _MAX_ENUMS // 3:
+        named["enum"] = list[JsonValue](known)
+    role = _array(
+        {
+            "name": _text("Short and unique: letters, digits, '_' and '-', no spaces; no specialist's name."),
+            "description": _text("What it is for, in a sentence."),
+            "instructions": _text("How it works: what it must know, heed and deliver."),
+            "tools": {
+                "type": "array",
+                "items": named,
+                "description": "Only those it needs; empty where it needs none.",
+            },
+        },
+        "Specialists to be made for this plan; empty where those there are will do.",
+    )
+    return {**role, "maxItems": most}
 
 
 def _text(description: str) -> dict[str, JsonValue]:

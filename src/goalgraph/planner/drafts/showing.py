@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from goalgraph.errors import PlanProblem
 from goalgraph.planner.drafts.form import ANSWER_TYPES, FIELDS
+from goalgraph.planner.drafts.proposing import drafted_role
 from goalgraph.planner.drafts.reading import ITEM_INPUT
 from goalgraph.planner.plan import (
     AgentStep,
@@ -57,7 +58,7 @@ def as_draft(plan: Plan) -> dict[str, JsonValue]:
     found: dict[str, list[JsonValue]] = {name: [] for name in FIELDS}
     others: list[JsonValue] = []
     for name, value in plan.model_dump(mode="json", by_alias=True, exclude_defaults=True).items():
-        if name not in ("name", "steps"):
+        if name not in ("name", "roles", "steps"):
             others.append(f"the plan has {_json({name: value})}")
     for step in plan.steps:
         data: dict[str, JsonValue] = step.model_dump(mode="json", by_alias=True, exclude_defaults=True)
@@ -69,6 +70,7 @@ def as_draft(plan: Plan) -> dict[str, JsonValue]:
         found[name].append(item)
         if rest := {field: value for field, value in data.items() if field not in said | {"id", "depends_on", "type"}}:
             others.append(f"step {step.id!r} has also {_json(rest)}")
+    found = {"roles": [drafted_role(role) for role in plan.roles], **found}
     lists: dict[str, JsonValue] = {name: list(items) for name, items in found.items() if items}
     return {"name": plan.name, **lists, **({"others": others} if others else {})}
 
