@@ -41,7 +41,7 @@ def _newest(folder: Path) -> Iterator[RunRecord]:
 
 def _outcomes(record: RunRecord) -> Iterator[Outcome]:
     """Return what is kept of the outcomes; runs of an earlier version, which do not tell tokens, tell nothing."""
-    decided = {one.subject: one for one in record.decisions if one.subject}
+    decided = {one.subject: one for one in record.decisions if one.subject and one.kind not in _OF_PLANS}
     for step in record.steps:
         if step.status != "waiting" and step.usage is not None:
             yield Outcome(
