@@ -114,7 +114,9 @@ def case_of(seed: int, mean: float, sigma: float, thinking: float) -> Case:
         graph |= {f"s{int(step[1:]) + offset}": [f"s{int(one[1:]) + offset}" for one in more[step]] for step in more}
         seconds |= {f"s{int(step[1:]) + offset}": times[step] for step in times}
     graph = dict(list(graph.items())[:count])
-    failing = {step: chance.choices(MENDS, (70, 14, 8, 8))[0] for step in graph if chance.random() < 0.15}
+    failing: dict[str, Mend] = {
+        step: chance.choices(MENDS, (70, 14, 8, 8))[0] for step in graph if chance.random() < 0.15
+    }
     seconds = {step: seconds[step] for step in graph}
     seconds |= {f"{step}_first": chance.lognormvariate(math.log(mean) - sigma**2 / 2, sigma) for step in failing}
     return Case(graph=graph, seconds=seconds, failing=failing, thinking=thinking)

@@ -89,7 +89,9 @@ def mended(seed: int) -> Mended:
             agent = "careful" if kind > 0.85 else "worker"
             steps.append(AgentStep(id=name, agent=agent, task=name, depends_on=needs, input={"ms": pause}))
     agents = [step.id for step in steps if step.type == "agent"]
-    failing = {one: chance.choices(MENDS, (60, 15, 9, 8, 8))[0] for one in agents if chance.random() < 0.25}
+    failing: dict[str, Mend] = {
+        one: chance.choices(MENDS, (60, 15, 9, 8, 8))[0] for one in agents if chance.random() < 0.25
+    }
     return Mended(
         plan=Plan(
             steps=tuple(steps),

@@ -23,7 +23,8 @@ def _kept(notes: Notes) -> Iterator[str]:
     """What has succeeded stays so, and is not begun again; what else is recorded goes only with a revision."""
     lines, before = read_ledger(notes.ledger), 0
     known: dict[str, Any] = {}
-    for number, note in enumerate([*notes.stretches(), {**notes.result(), "lines": None}]):
+    all_notes: list[dict[str, Any]] = [*notes.stretches(), {**notes.result(), "lines": None}]
+    for number, note in enumerate(all_notes):
         redone = {step for one in note["decisions"] for step in _redone(one)}
         for line in lines[before : note["lines"]]:
             if line.event == "start" and known.get(line.step, {}).get("status") == "succeeded":
@@ -40,7 +41,8 @@ def _kept(notes: Notes) -> Iterator[str]:
 
 
 def _redone(decision: dict[str, Any]) -> list[str]:
-    return list((decision["answer"] or {}).get("redone", ())) if decision["kind"] == "revision" else []
+    answer: dict[str, Any] = decision["answer"] or {}
+    return list(answer.get("redone", ())) if decision["kind"] == "revision" else []
 
 
 def _answers(notes: Notes) -> Iterator[str]:

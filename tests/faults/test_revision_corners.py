@@ -77,9 +77,8 @@ class Scene:
         return PlanPatch(replace=(failed.model_copy(update={"agent": "worker"}),))
 
     def agent(self, saver: InMemorySaver | None = None, **options: Any) -> PlanAgent:
-        return create_plan_agent(
-            None, self.crew, **{"revision": RevisionPolicy(), "reviser": self, "checkpointer": saver, **options}
-        )
+        given: dict[str, Any] = {"revision": RevisionPolicy(), "reviser": self, "checkpointer": saver, **options}
+        return create_plan_agent(None, self.crew, **given)
 
     async def until(self, *steps: str) -> None:
         """Wait until steps are done."""

@@ -63,7 +63,7 @@ async def test_a_run_that_is_mended_and_stopped_keeps_every_promise(seed: int, t
     assert broken(case, notes) == []
 
 
-@pytest.mark.parametrize("seed", range(1_000, 1_000 + max(FAULTS // 6, 1)))
+@pytest.mark.parametrize("seed", range(1_000, 1_000 + max(FAULTS // 10, 1)))
 def test_a_run_that_is_mended_and_killed_keeps_every_promise(seed: int, tmp_path: Path) -> None:
     chance, notes = random.Random(f"{seed} kills"), Notes(tmp_path)
     command = [sys.executable, "-m", "tests.faults.mended", str(tmp_path), str(seed)]
@@ -82,7 +82,7 @@ def test_a_run_that_is_mended_and_killed_keeps_every_promise(seed: int, tmp_path
 
 @pytest.mark.timeout(300)
 def test_a_mended_run_killed_at_any_of_its_writes_keeps_every_promise(tmp_path: Path) -> None:
-    step = "1" if "GOALGRAPH_FAULTS" in os.environ else "8"
+    step = "1" if "GOALGRAPH_FAULTS" in os.environ else "10"
     command = [sys.executable, "-m", "tests.faults.kill_mended", str(tmp_path), "1", step]
     first, *kills = map(
         json.loads, subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout.splitlines()

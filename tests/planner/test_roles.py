@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import replace
+from io import StringIO
 from typing import Any, cast
 
 import pytest
+from rich.console import Console
 from tests.planner.drafted import draft, work
 
 from goalgraph import InvalidPlan, Plan, PlanPolicy, Role, SpecialistCard, diff_plans, dump_plan, validate_plan
@@ -14,6 +16,7 @@ from goalgraph.planner.documents import parse_document, parse_plan
 from goalgraph.planner.draft import as_draft, compile_draft, draft_schema, read_draft
 from goalgraph.planner.model_decomposer import ModelDecomposer
 from goalgraph.testing import ScriptedChatModel
+from goalgraph.views import plan_text, plan_tree
 
 READER = SpecialistCard(name="reader", description="Reads.", capabilities=("read",))
 POLICY = PlanPolicy(max_roles=2, tools={"calculator": "Adds and multiplies.", "search": "Looks things up."})
@@ -224,3 +227,16 @@ async def test_a_planner_that_may_propose_none_is_told_of_none() -> None:
         model = ScriptedChatModel([draft([work(agent="reader")])])
         await ModelDecomposer(model).decompose(request)
         assert "role" not in asked(model)
+
+
+def test_a_drawn_plan_shows_its_roles_with_their_tools() -> None:
+    shown = plan_text(parse_plan(BY_NAME)).splitlines()
+    assert shown[1:4] == [
+        "specialists that are made for it",
+        "  counter: Counts. (tools: calculator)",
+        "  poet: Rhyme. (no tools)",
+    ]
+    console = Console(width=100, record=True, file=StringIO())
+    console.print(plan_tree(parse_plan(BY_NAME)))
+    assert "counter  Counts. (tools: calculator)" in console.export_text()
+    assert "made for it" not in plan_text(plan_of())

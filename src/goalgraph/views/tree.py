@@ -47,6 +47,10 @@ def plan_tree(plan: Plan, doers: Mapping[str, str] | None = None) -> Tree:
     """
     flat = compile_plan(plan)
     tree = Tree(Text(_title(flat), style="bold"))
+    if flat.roles:
+        proposed = tree.add(Text("specialists that are made for it", style="bold blue"))
+        for name, about in _roles(flat):
+            proposed.add(Text.assemble((name, "magenta"), f"  {about}"))
     for number, layer in enumerate(_layers(flat, doers or {}), 1):
         branch = tree.add(Text(_heading(number, layer), style="bold blue"))
         for entry in layer:
@@ -66,6 +70,8 @@ def plan_text(plan: Plan, doers: Mapping[str, str] | None = None) -> str:
     """Write a valid plan as plain lines, a line for each step; see `plan_tree`."""
     flat = compile_plan(plan)
     lines = [_title(flat)]
+    if flat.roles:
+        lines += ["specialists that are made for it", *(f"  {name}: {about}" for name, about in _roles(flat))]
     for number, layer in enumerate(_layers(flat, doers or {}), 1):
         lines.append(_heading(number, layer))
         for entry in layer:
@@ -78,6 +84,13 @@ def _title(plan: Plan) -> str:
     name = one_line(plan.name or plan.description, 120)
     count = f"{len(plan.steps)} step{'' if len(plan.steps) == 1 else 's'}"
     return f"Plan: {name} ({count})" if name else f"Plan ({count})"
+
+
+def _roles(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Name of each role that the plan proposes, with what it is for and its tools."""
+    for role in plan.roles:
+        tools = f"tools: {', '.join(role.tools)}" if role.tools else "no tools"
+        yield role.name, one_line(f"{role.description or role.instructions} ({tools})")
 
 
 def _heading(number: int, layer: list[_Entry]) -> str:

@@ -155,7 +155,7 @@ class Board:
                 raise
 
     def leave(self, step_id: str, outcome: Outcome | None, *, ending: str | None = None) -> None:
-        """End a step that was told to run: without an outcome it parks; with ``ending``, a reason, it stops the others."""
+        """End a step that was told to run: without outcome it parks; with ``ending``, a reason, it stops the others."""
         if self._stoppable:
             self._tasks.pop(step_id, None)
         if self._activity.end(step_id):

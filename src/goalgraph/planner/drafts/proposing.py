@@ -60,13 +60,20 @@ def _read(written: object, place: str) -> tuple[Role | None, list[PlanProblem]]:
         elif found is not None:
             problems.append(wrong(f"{place}.{name}", "text", found))
     tools = given.get("tools")
-    if isinstance(tools, list) and all(isinstance(one, str) for one in cast("list[object]", tools)):
-        values["tools"] = tuple(dict.fromkeys(clean(one).strip() for one in cast("list[str]", tools)))
+    if (names := _texts(tools)) is not None:
+        values["tools"] = names
     elif tools is not None:
         problems.append(wrong(f"{place}.tools", "a list of texts", tools))
     if "name" not in values:
         return None, problems
     return _made(values, place, problems), problems
+
+
+def _texts(value: object) -> tuple[str, ...] | None:
+    """Return a list of texts, each once; None for anything else."""
+    items = cast("list[object]", value) if isinstance(value, list) else [None]
+    texts = [clean(one).strip() for one in items if isinstance(one, str)]
+    return tuple(dict.fromkeys(texts)) if len(texts) == len(items) else None
 
 
 def _made(values: dict[str, object], place: str, problems: list[PlanProblem]) -> Role | None:
