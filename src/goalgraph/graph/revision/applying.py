@@ -118,8 +118,8 @@ def applied(
 def earlier_plans(plan: Plan, decisions: Iterable[Decision]) -> frozenset[str]:
     """Return the digests of the plans that a run has had, the present one among them."""
     answers = [one.answer for one in decisions if one.kind == "revision" and isinstance(one.answer, dict)]
-    found = {answer.get(name) for answer in answers for name in ("before", "plan")}
-    return frozenset({digest_of(plan), *(one for one in found if isinstance(one, str))})
+    named = [answer[name] for answer in answers for name in ("before", "plan") if name in answer]
+    return frozenset({digest_of(plan), *(digest for digest in named if isinstance(digest, str))})
 
 
 def evidence(outcome: Outcome) -> dict[str, JsonValue]:

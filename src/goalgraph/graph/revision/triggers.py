@@ -134,7 +134,7 @@ def due(
 @lru_cache(maxsize=64)
 def _named(triggers: tuple[str, ...]) -> frozenset[str]:
     """Ids of the steps that conditions name."""
-    return frozenset().union(*(condition(trigger).steps for trigger in triggers))
+    return frozenset(step for trigger in triggers for step in condition(trigger).steps)
 
 
 def outcome_digest(outcome: Outcome) -> str:

@@ -23,7 +23,7 @@ from goalgraph.specialists.results import as_json
 __all__ = ["Turn"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Turn:
     """What the code of every kind of step is given."""
 
