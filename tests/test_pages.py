@@ -29,7 +29,9 @@ def test_the_python_of_a_page_works(code: str, capsys: pytest.CaptureFixture[str
 
 def test_errors_and_policies_that_pages_name_are_ours() -> None:
     pages = "".join((FOLDER / page).read_text("utf-8") for page in PAGES)
-    pattern = r"`([A-Z]\w+(?:Run|Request|Answer|Answered|Paused|Busy|Policy|Reviser|Truncated|Refused|Filtered|Empty))\b"
+    pattern = (
+        r"`([A-Z]\w+(?:Run|Request|Answer|Answered|Paused|Busy|Policy|Reviser|Truncated|Refused|Filtered|Empty))\b"
+    )
     names = set(re.findall(pattern, pages)) - {"RetryPolicy"}  # which is LangGraph's
     assert len(names) > 10
     assert [name for name in names if not (hasattr(errors, name) or hasattr(goalgraph, name))] == []

@@ -101,7 +101,7 @@ async def test_the_reviser_is_told_what_happened_and_what_is_at_work() -> None:
     crew.slow.set()
     result = await running
     (request,) = reviser.requests
-    assert (request.goal, request.trigger.step, request.at_work) == ("the goal", "fetch", {"slow"})
+    assert (request.goal, request.trigger.step, request.at_work) == ("the goal", "fetch", frozenset({"slow"}))
     assert "failed" in request.trigger.reason
     assert request.outcomes["first"].status == "succeeded"
     assert request.outcomes["fetch"].status == "failed"
