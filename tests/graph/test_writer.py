@@ -113,3 +113,23 @@ async def test_writes_to_sqlite_that_come_together_are_committed_together(tmp_pa
 def test_other_savers_are_used_as_they_are() -> None:
     saver = InMemorySaver()
     assert grouping(saver)[0] is saver
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_call_that_is_cancelled_ends_when_its_job_does(times: int) -> None:
+    writer, begun, over = Writer(), threading.Event(), list[str]()
+
+    def job() -> None:
+        begun.set()
+        time.sleep(0.2)
+        over.append("over")
+
+    calling = asyncio.create_task(writer.do(job))
+    await asyncio.to_thread(begun.wait)
+    for _ in range(times):
+        calling.cancel()
+        await asyncio.sleep(0.02)
+    with pytest.raises(asyncio.CancelledError):
+        await calling
+    assert over == ["over"], "whoever cancels may close the connection now"
+    assert await writer.do(lambda: "goes on") == "goes on"

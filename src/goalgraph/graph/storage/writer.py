@@ -7,7 +7,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, TypeVar, cast
 from weakref import WeakValueDictionary
 
@@ -39,11 +39,22 @@ class Writer:
         self._running = False
 
     async def do(self, job: Callable[[], T]) -> T:
-        """Run a job in the thread and return its result."""
+        """Run a job in the thread and return its result.
+
+        Cancellation is passed on once the job is over: whoever cancels may close the connection next, and SQLite ends
+        the process where one is closed that is in use.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._put((loop, future, job))
-        return await future
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            while not future.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([future])
+            future.exception()  # else it is complained about
+            raise
 
     def call(self, job: Callable[[], T]) -> T:
         """Run a job from sync code: in the thread where jobs are grouped, so that it is never in another's group."""
