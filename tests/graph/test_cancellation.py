@@ -1,18 +1,32 @@
 """A run that is cancelled, whatever its steps are doing, leaves no task and no thread behind."""
 
 import asyncio
+import random
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import interrupt
 
-from goalgraph import ExecutionPolicy, PlanAgent, Retry, StepContext, StepTask, create_plan_agent, specialist
+from goalgraph import (
+    AgentStep,
+    ExecutionPolicy,
+    Plan,
+    PlanAgent,
+    Retry,
+    StepContext,
+    StepTask,
+    create_plan_agent,
+    specialist,
+)
 from goalgraph.testing import ScriptedChatModel
 
 CONFIG: RunnableConfig = {"configurable": {"thread_id": "1"}}
@@ -302,3 +316,25 @@ async def test_nothing_is_left_of_a_run_that_is_cancelled_while_it_is_read_from_
         with pytest.raises(asyncio.CancelledError):
             await run
         assert other_tasks() == set()
+
+
+async def test_nothing_is_on_its_way_to_the_database_once_a_cancelled_run_has_ended(tmp_path: Path) -> None:
+    chance = random.Random(1)
+
+    @specialist
+    async def worker(task: StepTask, context: StepContext) -> str:
+        """Works."""
+        await asyncio.sleep(0.003)
+        return task.step
+
+    steps = [AgentStep(id=f"s{n}", agent="worker", depends_on=(f"s{n - 3}",) if n > 2 else ()) for n in range(12)]
+    for number in range(40):
+        connection = sqlite3.connect(tmp_path / "run.sqlite", check_same_thread=False)
+        agent = create_plan_agent(None, [worker], checkpointer=SqliteSaver(connection))
+        config: Any = {"configurable": {"thread_id": str(number)}}
+        running = asyncio.create_task(agent.ainvoke({"goal": "g", "plan": Plan(steps=tuple(steps))}, config))
+        await asyncio.sleep(chance.random() * 0.12)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert asyncio.all_tasks() == {asyncio.current_task()}, "a write goes on after the run"
+        connection.close()

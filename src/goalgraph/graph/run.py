@@ -39,6 +39,8 @@ from goalgraph.specialists.router import route
 
 __all__ = ["Doing", "Ongoing", "Run", "Work", "run_in", "run_of"]
 
+_TURNS = 3
+"""Of the event loop, in which a write that was about to begin has begun."""
 _KEY = "__goalgraph_run"  # keys that begin with two underscores are not stored with checkpoints
 
 
@@ -140,6 +142,8 @@ class Run:
     """All answers to what is asked, or was since the last checkpoint, or before where they were carried over."""
     checked: Plan | None = None
     """The caller's plan, which was found valid before the run began."""
+    writing: "set[asyncio.Task[object]]" = field(default_factory=set["asyncio.Task[object]"])
+    """Tasks in which something is being stored right now."""
     lost: Exception | None = None
     """Why something could not be stored: nothing new is begun then."""
     _restoring: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -175,6 +179,25 @@ class Run:
         await asyncio.gather(*(self.drop(step_id) for step_id in list(self.ongoing)))
         if self.early is not None:
             await self.early.end()
+        await self._stored()
+
+    async def _stored(self) -> None:
+        """Wait until what was on its way to the checkpointer is there.
+
+        LangGraph leaves it to itself where it is cancelled; whoever has cancelled may close the connection next.
+        """
+        cancelled: asyncio.CancelledError | None = None
+        while True:
+            try:
+                for _ in range(_TURNS):
+                    await asyncio.sleep(0)
+                if not self.writing:
+                    break
+                await asyncio.wait(self.writing)
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
 
     def into(self, config: RunnableConfig) -> RunnableConfig:
         """Return the config with this run in it, for `run_of`."""

@@ -193,15 +193,19 @@ class AnyLoopSaver(BaseCheckpointSaver[Any]):
 
     async def _recorded(self, config: RunnableConfig, asking: Asking[T]) -> T:
         """Write; once a write of a run has failed, none is made that may come of what is lost."""
-        run = run_in(config)
-        if run is not None and run.lost is not None:
+        run, task = run_in(config), asyncio.current_task()
+        if run is None or task is None:
+            return await self._caller.soon(asking)
+        if run.lost is not None:
             raise run.lost
+        run.writing.add(task)
         try:
             return await self._caller.soon(asking)
         except Exception as error:
-            if run is not None:
-                run.lost = error
+            run.lost = error
             raise
+        finally:
+            run.writing.discard(task)
 
 
 def _only(ask: Ask) -> Asking[None]:
