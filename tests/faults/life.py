@@ -54,7 +54,12 @@ class Caller:
 
     async def answer_at_once(self, answers: Mapping[str, object]) -> Result:
         """Call it with each answer by itself, all at the same time; where the run is then."""
-        results = await asyncio.gather(*(self._answer_soon(request, one) for request, one in answers.items()))
+        answering = (self._answer_soon(request, one) for request, one in answers.items())
+        results: list[Result] = []
+        for found in await asyncio.gather(*answering, return_exceptions=True):  # none of them goes on after this
+            if isinstance(found, BaseException):
+                raise found
+            results.append(found)
         return next((one for one in results if one.get("status") is not None), results[-1])
 
     async def _answer_soon(self, request: str, said: object) -> Result:
