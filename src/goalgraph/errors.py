@@ -20,6 +20,7 @@ GoalgraphError
 ├── MissingArtifact (LookupError)       nothing is kept under a reference, or there is no store
 ├── DamagedArtifact (ValueError)        what is kept under a reference is not what was put there
 ├── InvalidPrompt (ValueError)          a template rendered with missing or surplus values
+├── HookFailed (RuntimeError)           a hook of the caller's raised, see ``hook``
 ├── SynthesisFailed (RuntimeError)      the answer could not be written
 ├── CorruptRun (RuntimeError)           what is stored of a run is not what was written
 ├── AnswerRefused (ValueError)          answers of several kinds that cannot be used, see ``problems``
@@ -44,6 +45,7 @@ __all__ = [
     "DamagedArtifact",
     "ForeignRequest",
     "GoalgraphError",
+    "HookFailed",
     "InvalidAlias",
     "InvalidAnswer",
     "InvalidData",
@@ -222,6 +224,15 @@ class DamagedArtifact(GoalgraphError, ValueError):
 
 class InvalidPrompt(GoalgraphError, ValueError):
     """A prompt template was rendered with missing or surplus values."""
+
+
+class HookFailed(GoalgraphError, RuntimeError):
+    """A hook of the caller's raised; what it raised is the cause."""
+
+    def __init__(self, message: str, *, hook: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.hook = hook
+        """Its qualified name."""
 
 
 class SynthesisFailed(GoalgraphError, RuntimeError):
