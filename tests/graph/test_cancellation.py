@@ -212,6 +212,7 @@ def interrupted_by(action: Callable[[], object], agent: PlanAgent, given: Any) -
         timer.join()
 
 
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("scene", ["at work", "between attempts", "holding a question"])
 def test_ctrl_c_in_a_sync_call_ends_what_it_began(scene: str) -> None:
     agent, given = agent_for(scene)

@@ -125,6 +125,7 @@ def test_runs_inside_of_runs_wait_for_none_of_those_they_are_in(crew: Callable[[
     assert loops() == before == 1
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_call_that_is_interrupted_before_its_stream_begins_ends() -> None:
     async def blocking() -> AsyncIterator[int]:
         yield 1
