@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -22,7 +21,7 @@ from tests.faults.plans import Case
 from tests.faults.witness import Witness, end_of, recorded_now
 
 from goalgraph import PlanAgent, aanswer, answer, apending
-from goalgraph.errors import RunBusy
+from goalgraph.errors import RunBusy, UnknownRequest
 
 __all__ = ["CONFIG", "Caller", "expected_of", "live"]
 
@@ -52,21 +51,39 @@ class Caller:
             return await asyncio.to_thread(partial(answer, self.agent, CONFIG, answers, by="somebody"))
         return await aanswer(self.agent, CONFIG, answers, by="somebody")
 
-    async def answer_at_once(self, answers: Mapping[str, object]) -> Result:
-        """Call it with each answer by itself, all at the same time; where the run is then."""
-        answering = (self._answer_soon(request, one) for request, one in answers.items())
-        results: list[Result] = []
-        for found in await asyncio.gather(*answering, return_exceptions=True):  # none of them goes on after this
-            if isinstance(found, BaseException):
-                raise found
-            results.append(found)
-        return next((one for one in results if one.get("status") is not None), results[-1])
+    async def answer_at_once(self, answers: Mapping[str, tuple[str, object]]) -> tuple[Result, frozenset[str]]:
+        """Call it with each answer by itself, all at the same time.
 
-    async def _answer_soon(self, request: str, said: object) -> Result:
-        """Answer as soon as no other call is at the run."""
+        Args:
+            answers: By request: the step that asks, and the answer.
+
+        Returns:
+            Where the run is then, and the requests whose answers it took. The others are asked no more, since what
+            somebody else answered has ended their steps.
+        """
+        answering = (self._answer_soon(request, *one) for request, one in answers.items())
+        results: dict[str, Result] = {}
+        found = await asyncio.gather(*answering, return_exceptions=True)  # none of them goes on after this
+        for request, one in zip(answers, found, strict=True):
+            if isinstance(one, BaseException):
+                raise one
+            if one is not None:
+                results[request] = one
+        ended = (one for one in results.values() if one.get("status") is not None)
+        return next(ended, list(results.values())[-1]), frozenset(results)
+
+    async def _answer_soon(self, request: str, step: str, said: object) -> Result | None:
+        """Answer as soon as no other call is at the run; None where the step was cancelled meanwhile."""
         while True:
-            with suppress(RunBusy):
+            try:
                 return await self.answer({request: said})
+            except RunBusy:
+                continue
+            except UnknownRequest:
+                ended = cast("Any", (await recorded_now(self.agent, CONFIG)).outcomes.get(step))
+                if ended is None or ended["status"] != "cancelled":
+                    raise
+                return None
 
 
 async def live(caller: Caller, case: Case, ledger: Ledger, witness: Witness, chance: random.Random) -> None:
@@ -105,7 +122,9 @@ async def _answered(
         said.append((question, words))
     way = chance.choice(["requests", "interrupts", "alone" if len(questions) == 1 else "at once"])
     if way == "at once" and caller.control is None:
-        result = await caller.answer_at_once({one.request.id: one.answer(case, words) for one, words in said})
+        answers = {one.request.id: (one.step, one.answer(case, words)) for one, words in said}
+        result, taken = await caller.answer_at_once(answers)
+        said = [(one, words) for one, words in said if one.request.id in taken]
     elif way == "requests" and caller.control is None:
         result = await caller.answer({one.request.id: one.answer(case, words) for one, words in said})
     elif way == "alone":
