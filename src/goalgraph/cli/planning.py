@@ -19,8 +19,8 @@ from goalgraph.cli.signals import run_stoppable
 from goalgraph.cli.sources import LibraryWithDraft, checked_plan, library_at, read_given
 from goalgraph.cli.terminal import Terminal
 from goalgraph.cli.wishes import Wishes
+from goalgraph.graph.ledger.metering import count_usage
 from goalgraph.graph.planning import estimated, generate_plan
-from goalgraph.graph.steps.usage import count_usage
 from goalgraph.planner import dag
 from goalgraph.planner.compilation import compile_plan
 from goalgraph.planner.decision import Decision
