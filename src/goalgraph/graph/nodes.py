@@ -95,7 +95,8 @@ class Gather:
     ) -> Command[Literal["dispatch", "revise", "synthesize"]]:
         """Go on with what is not done yet, change the plan, or write the answer."""
         run = run_of(config)
-        if self.rules is not None and not run.accounts.is_met and self.rules.due(stand_of(state, run.judged)):
+        is_open = not run.accounts.is_met or bool(run.calls)
+        if self.rules is not None and is_open and self.rules.due(stand_of(state, run.judged)):
             return Command(goto="revise")
         return Command(goto=decide(_plan(state), state.get("outcomes") or {}))
 

@@ -98,4 +98,4 @@ class Accounts:
 
 
 def _reason(met: Met) -> str:
-    return f"cancelled because the run has met its limit {met.limit}"
+    return f"the run has met its limit {met.limit}"

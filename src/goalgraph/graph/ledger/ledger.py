@@ -19,7 +19,6 @@ _Figures = tuple[int, int, int]
 """Billionths of a thousandth of a USD, tokens, calls: whole numbers, so that no sum drifts."""
 _USD = 10**12
 _NAMES: tuple[Dimension, Dimension, Dimension] = ("max_cost_usd", "max_tokens", "max_calls")
-_UNITS = ("USD", "tokens", "calls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,10 +216,10 @@ class Ledger:
 
     def _refusal(self, place: int, asked: _Figures, is_last: bool) -> LimitReached:
         cap, whole = self._cap(place, is_last=is_last) or 0, self._cap(place, is_last=True) or 0
-        about = [f"{_shown(place, self._settled[place]):.4g} spent"]
-        about += [f"{_shown(place, self._reserved[place]):.4g} reserved"] if self._reserved[place] else []
-        about += [f"{_shown(place, whole - cap):.4g} kept back for the answer"] if whole > cap else []
-        about += [f"a call refused that may take {_shown(place, asked[place]):.4g}"]
+        about = [f"{_said(place, self._settled[place])} spent"]
+        about += [f"{_said(place, self._reserved[place])} reserved"] if self._reserved[place] else []
+        about += [f"{_said(place, whole - cap)} kept back for the answer"] if whole > cap else []
+        about += [f"a call refused that may take {_said(place, asked[place])}"]
         return LimitReached(
             f"{self._name(place)} is used up ({', '.join(about)})",
             limit=_NAMES[place],
@@ -235,7 +234,7 @@ class Ledger:
         own = self.caps.max_cost_usd
         is_plan = place == 0 and self._plan_usd is not None and (own is None or self._plan_usd <= own)
         name = "the plan's budget" if is_plan else f"Limits.{_NAMES[place]}"
-        return f"{name} of {cap:g} {_UNITS[place]}"
+        return f"{name} of {cap:g}{'' if place else ' USD'}"
 
     def _look(self) -> None:
         """Take note where calls have used more than they had reserved, so that a limit is exceeded."""
@@ -244,7 +243,7 @@ class Ledger:
         for place in range(3):
             cap = self._cap(place, is_last=True)
             if cap is not None and (spent := self._settled[place]) > cap:
-                said = f"{self._name(place)} is used up ({_shown(place, spent):.4g} spent)"
+                said = f"{self._name(place)} is used up ({_said(place, spent)} spent)"
                 self._meet(LimitReached(said, limit=_NAMES[place]))
                 return
 
@@ -265,6 +264,10 @@ class Ledger:
 
 def _sum(one: _Figures, other: _Figures, sign: int = 1) -> _Figures:
     return (one[0] + sign * other[0], one[1] + sign * other[1], one[2] + sign * other[2])
+
+
+def _said(place: int, figure: int) -> str:
+    return f"{figure / _USD:.4g}" if place == 0 else str(figure)
 
 
 def _shown(place: int, figure: int) -> float:

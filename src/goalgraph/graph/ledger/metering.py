@@ -25,7 +25,13 @@ _counting = Lock()
 
 
 class Meter(BaseCallbackHandler):
-    """Adds up the usage that models report."""
+    """Adds up the usage that models report.
+
+    It runs inline, as `_Guard` does: where one handler of that kind raises, LangChain leaves the coroutines of others
+    unawaited, which Python warns of.
+    """
+
+    run_inline = True
 
     def __init__(self) -> None:
         self.usage = _NONE
@@ -38,6 +44,9 @@ class Meter(BaseCallbackHandler):
     def refusal(self) -> LimitReached | None:
         """Return why a call was refused, where one was."""
         return None
+
+    def on_chat_model_start(self, serialized: dict[str, Any], messages: list[list[BaseMessage]], **kwargs: Any) -> None:
+        """Do nothing; LangChain would write all messages out as text for a handler without this."""
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         """Count a call."""
@@ -58,13 +67,12 @@ class Meter(BaseCallbackHandler):
 class _Guard(Meter):
     """Has every call granted by ledgers before it is made, and settles it after.
 
-    Inner runs have meters of their own, whose ledgers are these and theirs; whichever is told first of a call reserves,
-    and settles, what the others need not any more. LangChain tells handlers one after the other, in the thread and the
-    task of the call, where they run inline; what such a handler raises ends the call.
+    Inner runs have meters of their own, whose ledgers are these and theirs, and which reserve in all of them. LangChain
+    tells handlers one after the other, in the thread and the task of the call, where they run inline; what such a
+    handler raises ends the call.
     """
 
     raise_error = True
-    run_inline = True
 
     def __init__(self, ledgers: Sequence[Ledger], *, is_last: bool) -> None:
         super().__init__()
@@ -109,26 +117,32 @@ class _Guard(Meter):
             ledger.release(run_id)
 
     def _reserve(self, run_id: UUID, call: Call, about: dict[str, Any]) -> None:
+        inner = _meter.get()
+        if inner is not self and isinstance(inner, _Guard) and {*self._ledgers} <= {*inner._ledgers}:
+            return
         together = self._together(run_id, about)
         is_over = _end_of_task()
-        own = self._ledgers[-1]
+        own = ledger = self._ledgers[-1]
         try:
             for ledger in self._ledgers:
                 ledger.reserve(run_id, call, is_last=self._is_last and ledger is own, is_over=is_over)
         except LimitReached as error:
-            self._tell(error)
+            self._tell(error, ledger)
             for one in together:
                 for ledger in self._ledgers:
                     ledger.release(one)
             raise
 
-    def _tell(self, error: LimitReached) -> None:
-        """Let the meters of inner runs know too, to which the call is not told."""
+    def _tell(self, error: LimitReached, refusing: Ledger) -> None:
+        """Let the meters of the runs inside and around know, to which the call may not have been told."""
         self._refused = error
-        inner = _meter.get()
-        while isinstance(inner, _Guard) and inner is not self:
-            inner._refused = error
+        inner, chain = _meter.get(), list[_Guard]()
+        while isinstance(inner, _Guard):
+            chain.append(inner)
             inner = inner._around
+        concerned = [place for place, one in enumerate(chain) if refusing in one._ledgers]
+        for one in chain[: max(concerned, default=-1) + 1]:
+            one._refused = error
 
     def _together(self, run_id: UUID, about: dict[str, Any]) -> list[UUID]:
         """Return the calls that are not made either where this one is refused: those before it in its batch."""

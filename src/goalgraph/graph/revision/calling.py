@@ -86,6 +86,12 @@ class Calls:
         plan, task = self._begun.pop(digest)
         return plan, task.result()
 
+    async def given_up(self) -> list[Proposed]:
+        """Wait for all calls, and return their results, which are not to be used; but what they took is to be known."""
+        tasks = [task for _, task in self._begun.values()]
+        self._begun.clear()
+        return await asyncio.gather(*tasks)
+
     async def called(self, request: RevisionRequest, ledgers: Sequence[Ledger]) -> Proposed:
         """Call the reviser; what it raises loses nothing of the run."""
         meter = count_usage(ledgers or ((Ledger(prices=self._prices),) if self._priced else ()))

@@ -45,7 +45,11 @@ class Revise:
         run = run_of(config)
         work = _Work(state, replace(stand_of(state, run.judged), at_work=frozenset(run.ongoing)))
         run.accounts.take_in(run.id, work.stand.plan, work.stand.outcomes, state.get("usage"))
-        while not run.accounts.is_met and (found := self.rules.due(work.stand)):
+        if run.accounts.is_met:  # there is no point in a change any more
+            for proposal in await _calls(run).given_up():
+                work.charge(proposal)
+            return Command(goto=decide(work.stand.plan, work.stand.outcomes), update=work.update())
+        while found := self.rules.due(work.stand):
             used = spent(work.stand.decisions)
             ready = await self._ready(found, work, run)
             if ready is None and (bound := used.exhausted(self.rules.policy)):
