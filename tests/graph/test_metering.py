@@ -64,7 +64,9 @@ async def inside_of_a_tool(model: Any) -> None:
         inside_of_a_tool,
     ],
 )
-async def test_a_call_past_the_limit_is_never_made(call: Callable[[Any], Any]) -> None:
+async def test_a_call_past_the_limit_is_never_made(
+    call: Callable[[Any], Any], caplog: pytest.LogCaptureFixture
+) -> None:
     model, ledger = Spender(most=100), Ledger(Caps(max_calls=1))
     meter = count_usage([ledger])
     await call(model)
@@ -73,6 +75,7 @@ async def test_a_call_past_the_limit_is_never_made(call: Callable[[Any], Any]) -
     assert len(model.made) == 1
     assert meter.usage == Usage(calls=1, input_tokens=1, output_tokens=10, unpriced_calls=1)
     assert meter.refusal() is not None
+    assert caplog.records == []
 
 
 async def test_models_of_plain_text_are_counted_by_what_was_reserved() -> None:

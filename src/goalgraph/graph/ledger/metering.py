@@ -1,13 +1,14 @@
 """Counting what models are asked for, through LangChain's callbacks, and refusing calls past a limit."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from threading import Lock
 from typing import Any, cast
 from uuid import UUID
 
-from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.callbacks import BaseCallbackHandler, manager
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.tracers.context import register_configure_hook
@@ -196,6 +197,15 @@ def at_least(one: Usage, other: Usage) -> Usage:
         return one
     return Usage.model_validate({name: max(value, getattr(other, name)) for name, value in one})
 
+
+class _AllButRefusals(logging.Filter):
+    """Drops LangChain's warnings of handlers that raise where it is a refusal, which whoever calls the model gets."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (isinstance(record.args, tuple) and record.args[:1] == (_Guard.__name__,))
+
+
+logging.getLogger(manager.__name__).addFilter(_AllButRefusals())
 
 _NONE = Usage()
 _meter: ContextVar[Meter | None] = ContextVar("goalgraph_usage", default=None)
