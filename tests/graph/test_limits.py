@@ -101,7 +101,7 @@ def test_100_steps_at_once_stay_within_the_limits_and_there_is_always_an_answer(
     exhausted = "cancelled" in states.values()
     if exhausted:
         (limit,) = limited(result["decisions"])
-        assert sum(f"Limits.{limit}" in reason and "used up" in reason for reason in result["degraded"]) >= 1
+        assert [f"Limits.{limit}" in reason for reason in result["degraded"] if "used up" in reason] == [True]
         assert result["status"] == ("degraded" if succeeded else "failed")
     assert result["answer"] or not succeeded
     assert len(states) == 100
@@ -231,6 +231,7 @@ async def test_an_answer_that_cannot_be_afforded_is_put_together_without_a_model
     agent = create_plan_agent(writer, [asking(Spender(most=10))], synthesis="model", limits=Limits(max_tokens=500))
     result = await ran(agent, goal(agent_step("a")))
     assert (writer.made, result["answer"], result["status"]) == ([], "said 1", "degraded")
+    assert "the answer is put together without a model, by the limit max_tokens" in result["degraded"]
     assert limited(result["decisions"]) == ["max_tokens"]
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from langchain_core.language_models.fake import FakeListLLM
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.runnables import RunnablePassthrough
 from langchain_core.tools import tool
 from tests.graph.spenders import Made, Spender
 
@@ -40,7 +41,7 @@ async def called_in_loop(model: Any) -> None:
 
 
 async def inside_of_a_chain(model: Any) -> None:
-    await (model | (lambda message: message.text)).ainvoke("hello")
+    await (model | RunnablePassthrough()).ainvoke("hello")
 
 
 async def inside_of_a_tool(model: Any) -> None:
@@ -113,7 +114,9 @@ async def test_a_call_that_is_cancelled_is_released_with_its_task() -> None:
 async def test_of_a_batch_that_is_refused_nothing_stays_reserved(is_async: bool) -> None:
     ledger, model = Ledger(Caps(max_calls=1)), Spender()
     count_usage([ledger])
-    prompts = [[HumanMessage("a")]] * 2  # LangChain leaves the coroutines of all after the refused one unawaited
+    prompts: list[list[BaseMessage]] = [
+        [HumanMessage("a")]
+    ] * 2  # LangChain leaves the coroutines of all after the refused one unawaited
     with pytest.raises(LimitReached):
         await model.agenerate(prompts) if is_async else model.generate(prompts)
     assert (ledger.left("max_calls"), model.made) == (1, [])

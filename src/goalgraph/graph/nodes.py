@@ -11,7 +11,7 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Send
 
-from goalgraph.errors import UnknownSpecialist
+from goalgraph.errors import LimitReached, UnknownSpecialist
 from goalgraph.graph import events
 from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.board.transitions import decide, degradations, run_status
@@ -165,6 +165,9 @@ class Synthesize:
             raise
         except Exception as error:
             plain = await Concatenate().synthesize(request)
+            if isinstance(error, LimitReached):
+                reason = f"the answer is put together without a model, by the limit {error.limit}"
+                return Synthesis(answer=plain.answer, degraded=(reason, *plain.degraded))
             reason = f"the synthesis failed ({type(error).__name__}: {' '.join(str(error).split())}); parts are joined"
             return Synthesis(answer=plain.answer, degraded=(reason, *plain.degraded))
 

@@ -50,6 +50,7 @@ class Ledger:
         self._settled: _Figures = (0, 0, 0)
         self._reserved: _Figures = (0, 0, 0)
         self._open: dict[Hashable, _Reserved] = {}
+        self._swept: dict[Hashable, _Reserved] = {}
         self._known: set[str] = set()
         self._most: dict[str | None, int] = {}
         self._met: Met | None = None
@@ -133,7 +134,7 @@ class Ledger:
             What was counted; None where there is no such reservation (any more).
         """
         with self._lock:
-            found = self._open.pop(key, None)
+            found = self._taken(key)
             if found is None:
                 return None
             call, output = found.call, found.output_tokens
@@ -144,7 +145,6 @@ class Ledger:
             cost = self._cost(price)
             if used is not None:
                 self._most[call.model] = max(self._most.get(call.model, 0), used.output_tokens)
-            self._reserved = _sum(self._reserved, found.figures, -1)
             tokens = told.input_tokens + told.output_tokens
             self._settled = _sum(self._settled, (round(cost * _USD), tokens, 1))
         self._look()
@@ -159,8 +159,7 @@ class Ledger:
     def release(self, key: Hashable) -> None:
         """Forget a call that has failed, or was never made."""
         with self._lock:
-            if (found := self._open.pop(key, None)) is not None:
-                self._reserved = _sum(self._reserved, found.figures, -1)
+            self._taken(key)
 
     def left(self, limit: Dimension) -> float | None:
         """Return how much calls may still take, but for what is kept back; None where there is no limit."""
@@ -211,8 +210,15 @@ class Ledger:
         """Release calls that were cancelled; say whether there were any."""
         gone = [key for key, one in self._open.items() if one.is_over is not None and one.is_over()]
         for key in gone:
-            self._reserved = _sum(self._reserved, self._open.pop(key).figures, -1)
+            self._swept[key] = self._open.pop(key)  # one that was only handed on to another task is counted at its end
+            self._reserved = _sum(self._reserved, self._swept[key].figures, -1)
         return bool(gone)
+
+    def _taken(self, key: Hashable) -> _Reserved | None:
+        if (found := self._open.pop(key, None)) is None:
+            return self._swept.pop(key, None)
+        self._reserved = _sum(self._reserved, found.figures, -1)
+        return found
 
     def _refusal(self, place: int, asked: _Figures, is_last: bool) -> LimitReached:
         cap, whole = self._cap(place, is_last=is_last) or 0, self._cap(place, is_last=True) or 0

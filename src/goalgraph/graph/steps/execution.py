@@ -85,7 +85,9 @@ async def perform(
         if isinstance(found, BaseException):
             refused = refusal()
             error = (
-                _error(found) if refused is None else StepError(code="limit", message=str(refused), type="LimitReached")
+                _error(found)
+                if refused is None
+                else StepError(code="limit", message=_refused(refused), type="LimitReached")
             )
             failures.append(f"{specialist.card.name} failed: {error.message}")
             if place < len(chain) - 1 and refused is None:
@@ -130,6 +132,11 @@ def idempotency_key(thread: str, step: str, instruction: str, arguments: Mapping
     # Lengths keep apart what would otherwise run together.
     text = f"{len(thread)} {len(step)} {len(instruction)} {thread}{step}{instruction}{resolved}"
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _refused(error: LimitReached) -> str:
+    """Say why a step was refused what it needed; the figures of a limit are the run's to tell, once."""
+    return str(error) if error.allowed is None else f"a model call was refused: the run has met its limit {error.limit}"
 
 
 def _error(failure: BaseException) -> StepError:
