@@ -29,6 +29,7 @@ GoalgraphError
 │   ├── ForeignRequest (LookupError)    another run asks it
 │   ├── StaleRequest (LookupError)      something else is asked by now
 │   └── AlreadyAnswered                 it was answered before, and otherwise
+├── LimitReached (RuntimeError)         a run's limit of money, tokens or calls, see ``limit``
 ├── RunBusy (RuntimeError)              another call is at the thread's run
 ├── RunPaused (RuntimeError)            a new goal for a run that waits for answers
 └── UnknownRun (LookupError)            no run to resume under that name
@@ -36,6 +37,7 @@ GoalgraphError
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 __all__ = [
     "AlreadyAnswered",
@@ -53,6 +55,7 @@ __all__ = [
     "InvalidPlan",
     "InvalidPrompt",
     "InvalidSpecialist",
+    "LimitReached",
     "MissingArtifact",
     "MissingExtra",
     "ModelFailed",
@@ -184,6 +187,32 @@ class PlannerInvalid(_WithProblems, PlannerError, ValueError):
 
 class ModelFailed(GoalgraphError, ConnectionError):
     """A model could not be called: network, authentication, rate limit, server error."""
+
+
+class LimitReached(GoalgraphError, RuntimeError):
+    """A model call that was not made, because it might have broken a limit of the run."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        limit: Literal["max_cost_usd", "max_tokens", "max_calls"],
+        allowed: float | None = None,
+        spent: float | None = None,
+        reserved: float | None = None,
+        asked: float | None = None,
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.limit: Literal["max_cost_usd", "max_tokens", "max_calls"] = limit
+        """As in `goalgraph.Limits`."""
+        self.allowed = allowed
+        """The limit: USD, tokens or calls, as the figures below."""
+        self.spent = spent
+        self.reserved = reserved
+        """For calls that were under way."""
+        self.asked = asked
+        """What the call may have taken."""
 
 
 class UnknownModel(GoalgraphError, ValueError):

@@ -87,12 +87,28 @@ def test_a_model_plans_and_writes_the_answer_and_all_its_tokens_are_counted(
     document = json.loads(ended.stdout)
     assert [step["id"] for step in document["steps"]] == ["note", "talk"]
     assert (document["answer"], document["model"]) == ("Both are done.", "openai:willing")
-    unpriced = {"cost_usd": 0.0, "unpriced_calls": 0}
+    unpriced = {"cost_usd": 0.0, "unpriced_calls": 0, "estimated_calls": 0}
     assert document["planning"] == {"input_tokens": 10, "output_tokens": 5, "calls": 1, **unpriced}
     assert document["usage"] == {"input_tokens": 20, "output_tokens": 10, "calls": 2, **unpriced}
     kept = [path.read_bytes() for path in (workplace / "goalgraph-runs").rglob("*") if path.is_file()]
     assert kept
     assert not any(b"sk-0123-secret" in content for content in kept)
+
+
+def test_a_run_asks_its_model_for_no_more_than_it_may(goalgraph: Command, provider: dict[str, str]) -> None:
+    run = ("run", "Do two things", "--model", "openai:willing", *_OWN)
+    ended = goalgraph(*run, "--json", "--max-tokens", "9000", "--max-cost", "0.5", **provider)
+    assert (ended.returncode, ended.stderr) == (3, "I am talking\n")
+    document = json.loads(ended.stdout)
+    assert (document["options"]["max_tokens"], document["options"]["max_cost"]) == (9000, 0.5)
+    assert document["answer"] == "Both are done."
+    assert (document["planning"]["unpriced_calls"], document["usage"]["unpriced_calls"]) == (1, 2)
+    assert document["degraded"] == ["the price of 1 model calls is not known; the budget does not count them"]
+    ended = goalgraph(*run, "--max-tokens", "20", "--out", "here", **provider)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("goalgraph: error: Limits.max_tokens of 20 is used up (0 spent, a call refused")
+    assert ended.stderr.count("\n") == 1
+    assert goalgraph(*run, "--max-cost", "0", **provider).returncode == 2
 
 
 @pytest.mark.parametrize(

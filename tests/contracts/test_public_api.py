@@ -39,6 +39,7 @@ NAMES = [
     "InMemoryLibrary",
     "InvalidAnswer",
     "InvalidPlan",
+    "LimitReached",
     "Limits",
     "MapStep",
     "ModelDecomposer",

@@ -8,11 +8,12 @@ from goalgraph.cli.crew import Crew
 from goalgraph.cli.folders import RunFolder
 from goalgraph.cli.questions import approval_of
 from goalgraph.cli.records import RunOptions
-from goalgraph.cli.wishes import planning_of, revision_of
+from goalgraph.cli.wishes import limits_of, planning_of, revision_of
 from goalgraph.graph.agent import PlanAgent
 from goalgraph.graph.build import create_plan_agent
 from goalgraph.graph.policies import ExecutionPolicy
 from goalgraph.planner.decomposer import Decomposer
+from goalgraph.planner.outcome import Usage
 
 __all__ = ["agent_of"]
 
@@ -23,6 +24,7 @@ def agent_of(
     crew: Crew,
     folder: RunFolder,
     saver: "BaseCheckpointSaver[Any]",
+    used: Usage,
 ) -> PlanAgent:
     """Make the agent of a run.
 
@@ -32,6 +34,7 @@ def agent_of(
         crew: Who there is.
         folder: Where large outputs are kept.
         saver: Where the run is kept.
+        used: What planning has used, outside of the run.
     """
     return create_plan_agent(
         crew.model,
@@ -46,6 +49,7 @@ def agent_of(
             eager=options.eager,
         ),
         approval=approval_of(options),
+        limits=limits_of(options, used),
         planning=planning_of(options),
         revision=revision_of(options),
         checkpointer=saver,

@@ -75,7 +75,7 @@ class Execution:
         self._control = RunControl()
         self._config: RunnableConfig = {"configurable": {"thread_id": record.thread}}
         made = tuple(one for one in record.decisions if one.kind == "planning")
-        self._agent = agent_of(record.options, Prepared(plan, self._planned, made), crew, folder, saver)
+        self._agent = agent_of(record.options, Prepared(plan, self._planned, made), crew, folder, saver, self._outside)
 
     def drain(self) -> None:
         """Begin nothing new; what is under way comes to its end."""

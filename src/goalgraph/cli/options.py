@@ -19,6 +19,8 @@ __all__ = [
     "JsonOption",
     "LeastOption",
     "LibraryOption",
+    "MaxCostOption",
+    "MaxTokensOption",
     "ModelOption",
     "MoreFiles",
     "OwnOption",
@@ -91,6 +93,14 @@ PromptsOption = Annotated[
 ReviseOption = Annotated[
     int | None,
     typer.Option(metavar="N", help="Change the plan when a step fails or is unsure, up to N times; then ask."),
+]
+MaxCostOption = Annotated[
+    float | None,
+    typer.Option(metavar="USD", help="Ask models for no more than this; then answer with what there is."),
+]
+MaxTokensOption = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Ask models for no more tokens than this, prompts and answers together."),
 ]
 EagerOption = Annotated[
     bool,

@@ -19,8 +19,10 @@ from goalgraph.cli.signals import run_stoppable
 from goalgraph.cli.sources import LibraryWithDraft, checked_plan, library_at, read_given
 from goalgraph.cli.terminal import Terminal
 from goalgraph.cli.wishes import Wishes
+from goalgraph.graph.ledger.accounts import Accounts
+from goalgraph.graph.ledger.metering import count_usage
 from goalgraph.graph.planning import estimated, generate_plan
-from goalgraph.graph.steps.usage import count_usage
+from goalgraph.graph.policies import Limits
 from goalgraph.planner import dag
 from goalgraph.planner.compilation import compile_plan
 from goalgraph.planner.decision import Decision
@@ -128,6 +130,7 @@ def make_plan(
     terminal: Terminal,
     inputs: Mapping[str, JsonValue] | None = None,
     wishes: Wishes = _ANY,
+    limits: Limits | None = None,
 ) -> tuple[Plan, Usage, tuple[Decision, ...]]:
     """Plan a goal; tell what its model was asked for, and what was decided on the way.
 
@@ -137,8 +140,10 @@ def make_plan(
         terminal: Where the plan is shown while a model writes it.
         inputs: Values that the plan may refer to.
         wishes: What the plan is to be like.
+        limits: What its model calls may take.
 
     Raises:
+        LimitReached: They may not take what they need.
         InvalidGoal: Nothing can be made of the goal.
         PlannerError: The model gave no valid plan.
         Stopped: A signal came.
@@ -150,7 +155,7 @@ def make_plan(
             decisions.append(decision)
             watching.on_decision(decision)
 
-        meter = count_usage()
+        meter = count_usage(Accounts(limits=limits).ledgers if limits is not None else ())
         plan = await generate_plan(
             goal,
             model=crew.model,

@@ -33,6 +33,10 @@ class RunOptions(_Stored):
     """Steps, specialists and capabilities that a human is asked about before they are at work."""
     revise: Annotated[int, Field(ge=1)] | None = None
     """How often the plan may be changed while it runs; None: never."""
+    max_cost: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Most USD for models, planning included."""
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Most tokens of prompts and answers, planning included."""
     eager: bool = False
     """Whether first steps may begin while the plan is being written."""
     least: Literal["full", "simple", "single"] = "full"

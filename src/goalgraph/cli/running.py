@@ -23,7 +23,7 @@ from goalgraph.cli.records import KeptAnswer, RunOptions, RunRecord, step_record
 from goalgraph.cli.results import show_ended, show_stopped, way_on
 from goalgraph.cli.sources import checked_plan, library_at, read_file, read_given
 from goalgraph.cli.terminal import Terminal
-from goalgraph.cli.wishes import Wishes, planning_of
+from goalgraph.cli.wishes import Wishes, limits_of, planning_of
 from goalgraph.errors import CorruptRun, MissingExtra
 from goalgraph.graph.policies import Limits
 from goalgraph.planner.decision import Decision
@@ -52,6 +52,8 @@ class RunRequest:
     idle_timeout: float | None
     on_failure: str
     revise: int | None
+    max_cost: float | None
+    max_tokens: int | None
     eager: bool
     wishes: Wishes
     review: bool
@@ -96,7 +98,9 @@ def start_run(request: RunRequest) -> int:
                     policy = planning_of(options).of(Limits())
                     plan = checked_plan(given, library, cards, inputs, policy)
                 elif not options.eager:
-                    plan, planning, decisions = make_plan(goal, crew, terminal, inputs, request.wishes)
+                    plan, planning, decisions = make_plan(
+                        goal, crew, terminal, inputs, request.wishes, limits_of(options)
+                    )
                 flat = crew.flat(plan) if plan is not None else None
                 check_gates(options.approve, flat, cards)
                 if flat is not None:
@@ -211,6 +215,8 @@ def _options(request: RunRequest, terminal: Terminal) -> RunOptions:
                 "idle_timeout": request.idle_timeout,
                 "on_failure": request.on_failure.replace("-", "_"),
                 "revise": request.revise,
+                "max_cost": request.max_cost,
+                "max_tokens": request.max_tokens,
                 "eager": request.eager,
                 "least": wishes.least,
                 "constraints": wishes.constraints,

@@ -6,11 +6,13 @@ from typing import Literal, cast
 
 from goalgraph.cli.endings import BadInput
 from goalgraph.cli.records import RunOptions
-from goalgraph.graph.policies import PlanningPolicy, RevisionPolicy
+from goalgraph.graph.policies import Limits, PlanningPolicy, RevisionPolicy
+from goalgraph.planner.outcome import Usage
 
-__all__ = ["Wishes", "planning_of", "revision_of"]
+__all__ = ["Wishes", "limits_of", "planning_of", "revision_of"]
 
 _MOST_DRAFTS = 10
+_UNUSED = Usage()
 _LEAST = ("full", "simple", "single")
 
 
@@ -76,6 +78,20 @@ def planning_of(options: RunOptions) -> PlanningPolicy:
         constraints=options.constraints,
         require_approval=("*",) if options.require_approval else (),
         available=options.available,
+    )
+
+
+def limits_of(options: RunOptions, used: Usage = _UNUSED) -> Limits:
+    """Return a run's limits.
+
+    Args:
+        options: Of the run.
+        used: What was used before, outside of the run; where that is all there may be, as good as nothing is left.
+    """
+    cost, tokens = options.max_cost, options.max_tokens
+    return Limits(
+        max_cost_usd=max(cost - used.cost_usd, 1e-12) if cost is not None else None,
+        max_tokens=max(tokens - used.input_tokens - used.output_tokens, 1) if tokens is not None else None,
     )
 
 

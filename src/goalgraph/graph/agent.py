@@ -21,6 +21,7 @@ from goalgraph.graph.humans.approval import ApprovalPolicy
 from goalgraph.graph.humans.door import admit
 from goalgraph.graph.humans.thread import read_thread, saver_of
 from goalgraph.graph.intake import complete, valid_plan
+from goalgraph.graph.ledger.accounts import Accounts
 from goalgraph.graph.loop import finish, iterate
 from goalgraph.graph.planning import drafted, estimated, request_of
 from goalgraph.graph.policies import ExecutionPolicy, Limits, PlanningPolicy
@@ -28,7 +29,7 @@ from goalgraph.graph.revision.calling import Calls
 from goalgraph.graph.revision.rules import Rules
 from goalgraph.graph.run import Run
 from goalgraph.graph.steps.attempts import Exiting
-from goalgraph.graph.steps.nesting import around
+from goalgraph.graph.steps.nesting import around, ledgers_around
 from goalgraph.graph.storage.savers import AnyLoopSaver
 from goalgraph.graph.storage.updating import kept
 from goalgraph.planner.alternatives import BestOf
@@ -47,7 +48,7 @@ from goalgraph.planner.reviser import Reviser
 from goalgraph.planner.validation import PlanPolicy, checked
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.specialists.roles import RoleMaker
-from goalgraph.synthesis import Synthesizer
+from goalgraph.synthesis import Concatenate, LastWins, Synthesizer
 
 __all__ = ["PlanAgent"]
 
@@ -361,7 +362,12 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
             approval=self.approval,
             rules=self.rules,
             calls=self._calls(),
-            prices=self.prices,
+            accounts=Accounts(
+                limits=self.limits,
+                keeps_back=not isinstance(self.synthesizer, (Concatenate, LastWins)),
+                prices=self.prices,
+                outer=ledgers_around(),
+            ),
         )
         if outer is not None:
             run.id, run.path = f"{outer.run}/{outer.path.rpartition('/')[2]}", outer.path

@@ -12,10 +12,10 @@ from langgraph.types import Overwrite
 
 from goalgraph.errors import InvalidPlan
 from goalgraph.graph import events
+from goalgraph.graph.ledger.metering import count_usage
 from goalgraph.graph.run import Run, run_of
 from goalgraph.graph.state import PlanState
 from goalgraph.graph.steps.early import EarlyStart, EarlySteps
-from goalgraph.graph.steps.usage import count_usage
 from goalgraph.planner.compilation import compile_plan
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.decomposer import Decomposer, PlanRequest
@@ -49,12 +49,16 @@ class Decompose:
 
     async def __call__(self, state: PlanState, config: RunnableConfig, runtime: Runtime[Any]) -> dict[str, Any]:
         """Write the plan, and clear what an earlier goal of the thread has left."""
-        meter, run = count_usage(), run_of(config)
+        run = run_of(config)
+        meter = count_usage(run.accounts.ledgers)
         run.answers = ()  # which were to what was planned before
         plan, cards, goal = state.get("plan"), self.registry.cards, state.get("goal", "")
         before = state.get("review")
         rejected = before.rejected if before is not None and before.goal == goal and plan is None else ()
         is_given = plan is not None
+        if rejected:
+            run.accounts.recall(run.id, "", state.get("usage") or Usage())
+        run.accounts.mark(run.id)
         decisions: list[Decision] = []
         inputs = state.get("inputs") or {}
         if plan is None:

@@ -1,7 +1,8 @@
 """The nodes around the specialists', once there is a plan: thin I/O around the pure decisions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from langchain_core.messages import AIMessage
@@ -10,19 +11,20 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Send
 
-from goalgraph.errors import UnknownSpecialist
+from goalgraph.errors import LimitReached, UnknownSpecialist
 from goalgraph.graph import events
 from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.board.transitions import decide, degradations, run_status
+from goalgraph.graph.ledger.metering import count_usage
+from goalgraph.graph.ledger.telling import limits_met, new_decisions, uncounted
 from goalgraph.graph.revision.rules import Rules, stand_of, unrevised
 from goalgraph.graph.run import run_of
 from goalgraph.graph.state import PlanState, StepSend
 from goalgraph.graph.steps.scope import scope_of
-from goalgraph.graph.steps.usage import count_usage
 from goalgraph.planner.degrading import simplifications
 from goalgraph.planner.expressions import ExpressionError, resolve
 from goalgraph.planner.outcome import Outcome, Usage, text_of
-from goalgraph.planner.plan import BudgetGuardrail, Plan
+from goalgraph.planner.plan import Plan
 from goalgraph.specialists.results import as_json
 from goalgraph.synthesis import Concatenate, Synthesis, SynthesisRequest, Synthesizer
 
@@ -42,7 +44,8 @@ class Dispatch:
         """Set the board and send the steps, in topological order."""
         run, recorded = run_of(config), state.get("outcomes") or {}
         run.control = runtime.control
-        due = run.rules.pressing(stand_of(state, run.judged)) if run.rules is not None else ()
+        is_revised = run.rules is not None and not run.accounts.is_met
+        due = run.rules.pressing(stand_of(state, run.judged)) if run.rules is not None and is_revised else ()
         work = run.begin(
             _plan(state),
             recorded,
@@ -51,6 +54,7 @@ class Dispatch:
             state.get("started_at"),
             state.get("decisions") or (),
             withheld=due,
+            usage=state.get("usage"),
         )
         board = work.board
         runtime.stream_writer(
@@ -90,7 +94,9 @@ class Gather:
         self, state: PlanState, config: RunnableConfig
     ) -> Command[Literal["dispatch", "revise", "synthesize"]]:
         """Go on with what is not done yet, change the plan, or write the answer."""
-        if self.rules is not None and self.rules.due(stand_of(state, run_of(config).judged)):
+        run = run_of(config)
+        is_open = not run.accounts.is_met or bool(run.calls)
+        if self.rules is not None and is_open and self.rules.due(stand_of(state, run.judged)):
             return Command(goto="revise")
         return Command(goto=decide(_plan(state), state.get("outcomes") or {}))
 
@@ -107,28 +113,33 @@ class Synthesize:
 
     async def __call__(self, state: PlanState, config: RunnableConfig, runtime: Runtime[Any]) -> dict[str, Any]:
         """Write answer, status, what is degraded, and what the whole run used."""
-        meter = count_usage()
-        plan, unordered = _plan(state), state.get("outcomes") or {}
+        run, plan, unordered = run_of(config), _plan(state), state.get("outcomes") or {}
+        before = state.get("usage") or Usage()
+        run.accounts.take_in(run.id, plan, unordered, before)
+        meter = count_usage(run.accounts.ledgers, is_last=True)
         outcomes = {step.id: unordered[step.id] for step in plan.steps if step.id in unordered}
         written = await self._written(plan, outcomes, state)
         answer = str(as_json(written.answer))
         spent = [outcome.usage for outcome in unordered.values() if outcome.usage.calls]
-        decisions = state.get("decisions") or ()
+        limits = new_decisions(run.accounts.ledgers, state.get("decisions") or (), datetime.now(UTC))
+        decisions = (*(state.get("decisions") or ()), *limits)
+        used = sum((*spent, meter.usage), before)
         reasons = (
             *simplifications(decisions),
+            *limits_met(decisions),
             *degradations(plan, outcomes, min_confidence=self.min_confidence),
             *unrevised(decisions),
-            *(_unpriced(spent) if _has_budget(plan) else ()),
+            *uncounted(run.accounts.own, used),
             *written.degraded,
         )
         status = run_status(plan, outcomes, reasons, strict=self.strict)
-        runtime.stream_writer(events.RunFinished(type="run_finished", run=run_of(config).id, status=status))
+        runtime.stream_writer(events.RunFinished(type="run_finished", run=run.id, status=status))
         return {
             "answer": answer,
             "status": status,
             "degraded": list(reasons),
-            "decisions": [decision for outcome in unordered.values() for decision in outcome.decisions],
-            "usage": sum((*spent, meter.usage), state.get("usage") or Usage()),
+            "decisions": [*(one for outcome in unordered.values() for one in outcome.decisions), *limits],
+            "usage": used,
             "messages": [AIMessage(answer, id=written.message_id)],
         }
 
@@ -154,19 +165,11 @@ class Synthesize:
             raise
         except Exception as error:
             plain = await Concatenate().synthesize(request)
+            if isinstance(error, LimitReached):
+                reason = f"the answer is put together without a model, by the limit {error.limit}"
+                return Synthesis(answer=plain.answer, degraded=(reason, *plain.degraded))
             reason = f"the synthesis failed ({type(error).__name__}: {' '.join(str(error).split())}); parts are joined"
             return Synthesis(answer=plain.answer, degraded=(reason, *plain.degraded))
-
-
-def _has_budget(plan: Plan) -> bool:
-    """Whether it sets one itself: what counts for a run around this one, that one tells."""
-    return any(isinstance(one, BudgetGuardrail) for one in plan.coordinator.guardrails)
-
-
-def _unpriced(spent: Iterable[Usage]) -> tuple[str, ...]:
-    """Say how much of what a budget should have counted it could not."""
-    calls = sum(usage.unpriced_calls for usage in spent)
-    return (f"the price of {calls} model calls is not known; the budget does not count them",) if calls else ()
 
 
 def _plan(state: PlanState) -> Plan:

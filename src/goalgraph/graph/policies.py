@@ -69,6 +69,26 @@ class Limits:
     max_items: int = 1_000
     """A map over more items than this fails."""
 
+    max_cost_usd: float | None = None
+    """Most that the run's model calls may cost, in USD; the planner's, the reviser's and the assessors' too.
+
+    A call is made only if what was spent, what calls under way may still cost and what it may cost itself, its prompt
+    and the longest answer that it allows (else the longest of the same model in the run so far, at first 1,024 tokens),
+    are within the limit; it raises `LimitReached` otherwise, and nothing new begins from then on: the answer is made of
+    what there is. A call that fails does not count, though it may be billed; nor does what was spent, and not recorded,
+    before a process ended."""
+    max_tokens: int | None = None
+    """Most tokens of prompts and answers together, in the same way."""
+    max_calls: int | None = None
+    """Most calls of models, in the same way."""
+    unpriced: float | Literal["refuse", "ignore"] = "ignore"
+    """What a call counts as whose price nobody knows, where there is a limit in USD: so many USD; or it is refused
+    before it is made; or it does not count, and the result says so."""
+    keep_back: float = 0.1
+    """Share of money, tokens and calls that only the synthesis may use, where it may ask a model."""
+    at_limit: Literal["finish", "cancel"] = "finish"
+    """What happens to steps that are at work when a limit of money, tokens or calls is met: they go on to their end, as
+    far as their calls are still granted, or they are cancelled."""
     max_seconds: float | None = None
     """What is not done this long after the plan was made is cancelled; time in which nobody ran it counts."""
 
@@ -78,6 +98,19 @@ class Limits:
                 raise ValueError(f"Limits.{name} must be at least 1, found {found!r}")
         if self.max_seconds is not None and not 0 < self.max_seconds < float("inf"):
             raise ValueError(f"Limits.max_seconds must be seconds above 0, found {self.max_seconds!r}")
+        if self.max_cost_usd is not None and not 0 < self.max_cost_usd < float("inf"):
+            raise ValueError(f"Limits.max_cost_usd must be USD above 0, found {self.max_cost_usd!r}")
+        for name in ("max_tokens", "max_calls"):
+            if (found := getattr(self, name)) is not None and found < 1:
+                raise ValueError(f"Limits.{name} must be at least 1, found {found!r}")
+        if not 0 <= self.keep_back < 1:
+            raise ValueError(f"Limits.keep_back must be at least 0 and below 1, found {self.keep_back!r}")
+        if self.at_limit not in ("finish", "cancel"):
+            raise ValueError(f"Limits.at_limit must be 'finish' or 'cancel', found {self.at_limit!r}")
+        if self.unpriced not in ("refuse", "ignore") and (
+            isinstance(self.unpriced, str) or not 0 <= self.unpriced < float("inf")
+        ):
+            raise ValueError(f"Limits.unpriced must be USD, 'refuse' or 'ignore', found {self.unpriced!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from math import inf
 from threading import get_ident
@@ -23,18 +23,17 @@ from goalgraph.graph.board.suspending import RevisableBoard
 from goalgraph.graph.humans.approval import ApprovalPolicy, Gates
 from goalgraph.graph.humans.journal import Entry
 from goalgraph.graph.humans.thread import saver_of
+from goalgraph.graph.ledger.accounts import Accounts
 from goalgraph.graph.revision.calling import Calls
 from goalgraph.graph.revision.rules import Rules, Stand
 from goalgraph.graph.revision.triggers import Due, Judged, spent
-from goalgraph.graph.steps.budget import Budget
-from goalgraph.graph.steps.nesting import Around, budgets_around
+from goalgraph.graph.steps.nesting import Around, until_around
 from goalgraph.graph.storage.recorded import parked_steps, recorded_items, recorded_outcomes
 from goalgraph.graph.storage.stored import check_stored
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome, Usage
-from goalgraph.planner.plan import BudgetGuardrail, Plan, Step, TimeoutGuardrail
-from goalgraph.planner.prices import Price
+from goalgraph.planner.plan import Plan, Step, TimeoutGuardrail
 from goalgraph.specialists.router import route
 
 __all__ = ["Doing", "Ongoing", "Run", "Work", "run_in", "run_of"]
@@ -78,7 +77,8 @@ class Work:
     inputs: Mapping[str, JsonValue]
     started_at: datetime
     """When the run began, in whatever process."""
-    budget: Budget | None
+    until: datetime | None = None
+    """When the run's time is over, and that of the runs around it."""
     gates: Gates | None
     """The steps that a policy asks about, where it asks about any."""
     decisions: Sequence[Decision] = ()
@@ -120,8 +120,8 @@ class Run:
     """When the plan is changed, where it ever is."""
     calls: Calls | None = None
     """Of the reviser."""
-    prices: Mapping[str, Price] | None = None
-    """The caller's own, by name of model."""
+    accounts: Accounts = field(default_factory=Accounts)
+    """What its model calls may take of its limits."""
     judged: Judged = field(default_factory=Judged)
     """Which outcomes call for a revision, as far as they were looked at."""
     ongoing: dict[str, Ongoing] = field(default_factory=dict[str, Ongoing])
@@ -148,7 +148,7 @@ class Run:
     """Why something could not be stored: nothing new is begun then."""
     _restoring: asyncio.Lock = field(default_factory=asyncio.Lock)
     _watching: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
-    """End the hearing of budgets around this run."""
+    """End the hearing of limits, also of those of runs around this one."""
 
     def is_draining(self) -> bool:
         """Whether the process is about to end: what is at work goes on, and nothing new begins."""
@@ -159,14 +159,15 @@ class Run:
         driven = self.driver is not None and self.driver.cancelling() > 0
         return self.is_over or self.lost is not None or driven
 
-    def around(self, step_id: str, namespace: str, key: str, budget: Budget | None = None) -> Around:
+    def around(self, step_id: str, namespace: str, key: str) -> Around:
         """Return what runs inside of a step are told of it; see `Around`."""
         return Around(
             namespace=namespace,
             key=key,
             run=self.id,
             path=f"{self.path}/{step_id}" if self.path else step_id,
-            budgets=(*budgets_around(), *([budget] if budget is not None else [])),
+            ledgers=self.accounts.ledgers,
+            until=self.work.until if self.work is not None else None,
         )
 
     async def end(self) -> None:
@@ -215,6 +216,7 @@ class Run:
         withheld: Sequence[Due] = (),
         parked: Collection[str] = (),
         items: Mapping[str, Outcome] | None = None,
+        usage: Usage | None = None,
     ) -> Work:
         """Set the board for all steps of a flat plan without an outcome.
 
@@ -228,8 +230,10 @@ class Run:
             withheld: What of the recorded calls for another plan; nobody is to know of it yet.
             parked: Steps whose tasks have ended, in this superstep, without an outcome.
             items: Outcomes that items of maps have come to in this superstep before.
+            usage: Recorded so far, beside that of the outcomes.
         """
-        index, clock, outer = PlanIndex.of(plan), RunClock(outcomes.values(), started_at), budgets_around()
+        index, clock = PlanIndex.of(plan), RunClock(outcomes.values(), started_at)
+        self.accounts.take_in(self.id, plan, outcomes, usage)
         chains = {
             step_id: route(step, self.cards)
             for step_id, step in index.steps.items()
@@ -250,21 +254,22 @@ class Run:
             {step_id: outcome for step_id, outcome in outcomes.items() if step_id not in held} if held else outcomes,
             {step_id: chain[0] for step_id, chain in chains.items()},
             Slots(total, each, priority),
-            stoppable=self.fail_fast or self.max_seconds is not None or bool(plan.coordinator.guardrails or outer),
+            stoppable=self.fail_fast
+            or self.max_seconds is not None
+            or bool(plan.coordinator.guardrails or self.accounts.ledgers),
             now=clock,
             is_draining=self.is_draining,
             absent={*held, *parked},
         )
         began = datetime.fromisoformat(started_at) if started_at else clock()
-        budgets = [one.max_cost_usd for one in plan.coordinator.guardrails if isinstance(one, BudgetGuardrail)]
-        budgets += [inf] if outer else []  # what is recorded is priced, for those around it
-        halt = _from_any_thread(board.halt)
-        used = [outcome.usage for outcome in outcomes.values()]
+        until: datetime | None = None
         limits = [one.max_seconds for one in plan.coordinator.guardrails if isinstance(one, TimeoutGuardrail)]
         limits += [self.max_seconds] if self.max_seconds is not None else []
         if limits:
             left = min(limits) - (clock() - began).total_seconds()
+            until = began + timedelta(seconds=min(limits))
             board.stop_at(left, f"the time limit of {min(limits):g} s is over")
+        outer = until_around()
         self.work = Work(
             board=board,
             chains=chains,
@@ -273,13 +278,14 @@ class Run:
             inputs={**plan.inputs, **inputs},
             started_at=began,
             gates=Gates.of(self.approval, index.steps, self.cards) if self.approval and self.approval.steps else None,
-            budget=Budget(min(budgets), used, halt, self.prices) if budgets else None,
+            until=min((one for one in (until, outer) if one is not None), default=None),
             decisions=decisions,
             withheld=held,
             items=items or {},
         )
         self._unwatch()
-        self._watching = [one.watch(halt) for one in outer]
+        if self.accounts.ledgers:
+            self._watching = self.accounts.watch(_from_any_thread(board.halt), _from_any_thread(board.stop))
         failed = (one for one in index.order if one in board.outcomes and board.outcomes[one].status == "failed")
         if self.fail_fast and (first := next(failed, None)) is not None:
             board.stop(f"cancelled because step {first!r} failed")
@@ -336,8 +342,6 @@ class Run:
         check_stored(snapshot, None)
         values = cast("dict[str, object]", snapshot.values)
         plan, outcomes = cast("Plan", values["plan"]), recorded_outcomes(snapshot)
-        for budget in budgets_around():  # of a call that is gone; this one's are charged as they are made
-            budget.add(sum((outcome.usage for outcome in outcomes.values()), Usage()))
         goal, inputs = cast("str", values.get("goal") or ""), cast("dict[str, JsonValue]", values.get("inputs") or {})
         decisions = cast("Sequence[Decision]", values.get("decisions") or ())
         due: tuple[Due, ...] = ()
@@ -360,6 +364,7 @@ class Run:
             withheld=due,
             parked=parked,
             items=items,
+            usage=cast("Usage | None", values.get("usage")),
         )
 
 

@@ -21,7 +21,8 @@ class StepError(_Stored):
     """Why a step failed."""
 
     code: str
-    """Stable: ``raised``, ``timeout``, ``invalid_output``, ``output_too_large``, ``invalid_input``, ``dependency``."""
+    """Stable: ``raised``, ``timeout``, ``invalid_output``, ``output_too_large``, ``invalid_input``, ``dependency``,
+    ``limit`` (a model call was not made, which might have broken a limit of the run)."""
     message: str
     """What happened, in a line."""
     type: str = ""
@@ -43,9 +44,11 @@ class Usage(_Stored):
     output_tokens: int = 0
     calls: int = 0
     cost_usd: float = 0.0
-    """Of the calls that were priced; only runs with a budget price them."""
+    """Of the calls that were priced; only runs with limits price them."""
     unpriced_calls: int = 0
     """Those that a budget should have counted, and whose price is not known."""
+    estimated_calls: int = 0
+    """Those that did not say what they used, in runs with limits: their tokens are estimates."""
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -54,6 +57,7 @@ class Usage(_Stored):
             calls=self.calls + other.calls,
             cost_usd=self.cost_usd + other.cost_usd,
             unpriced_calls=self.unpriced_calls + other.unpriced_calls,
+            estimated_calls=self.estimated_calls + other.estimated_calls,
         )
 
 

@@ -12,6 +12,7 @@ from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.outcome import Artifact, Outcome, Usage
 from goalgraph.specialists.artifacts import ArtifactStore, loaded
 from goalgraph.specialists.confidence import known_confidence, refused
+from goalgraph.specialists.remaining import UNLIMITED, Remaining
 
 __all__ = ["Specialist", "StepContext", "StepResult", "StepTask"]
 
@@ -65,6 +66,8 @@ class StepContext:
     asking: Asking = _nobody
     artifacts: ArtifactStore | None = None
     """Where outputs too large for a checkpoint are kept."""
+    remaining: Callable[[], Remaining] | None = None
+    """Tells what is left of the run's limits; None where there are none."""
     _questions: Iterator[int] = field(default_factory=count, init=False, repr=False, compare=False)
     _signals: tuple[str, ...] = field(default=(), init=False, repr=False, compare=False)
 
@@ -89,6 +92,11 @@ class StepContext:
             raise ValueError(f"a signal's name is 1 to 64 letters, digits, '.', '_' or '-', found {name[:100]!r}")
         if name not in self._signals:
             object.__setattr__(self, "_signals", (*self._signals, name))
+
+    @property
+    def budget(self) -> Remaining:
+        """What is left of the run's limits now; what is kept back for the answer is not in it."""
+        return self.remaining() if self.remaining is not None else UNLIMITED
 
     def progress(self, message: str, fraction: float | None = None) -> None:
         """Tell whoever watches the run how far this step is.

@@ -1,17 +1,16 @@
 """Calling a reviser: at once where it is called for, while the run goes on; its result is taken later."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
 
 from goalgraph.errors import GoalgraphError
+from goalgraph.graph.ledger.ledger import Ledger
+from goalgraph.graph.ledger.metering import count_usage
 from goalgraph.graph.revision.applying import Proposed
-from goalgraph.graph.steps.budget import Budget
 from goalgraph.graph.steps.failures import named
-from goalgraph.graph.steps.usage import count_usage
 from goalgraph.planner.decision import Decision
-from goalgraph.planner.outcome import Usage
 from goalgraph.planner.plan import Plan
 from goalgraph.planner.prices import Price
 from goalgraph.planner.reviser import Reviser, RevisionRequest
@@ -40,14 +39,14 @@ class Calls:
         return len(self._begun)
 
     def begin(
-        self, request: RevisionRequest, digest: str, budget: Budget | None, ended: Callable[[bool], None]
+        self, request: RevisionRequest, digest: str, ledgers: Sequence[Ledger], ended: Callable[[bool], None]
     ) -> None:
         """Call the reviser in a task of its own.
 
         Args:
             request: As things stand now.
             digest: What to ask for the result by.
-            budget: What the call is charged to.
+            ledgers: What its model calls need to be granted by.
             ended: Called at its end; whether there is a change to make.
         """
 
@@ -55,7 +54,7 @@ class Calls:
             if not task.cancelled():
                 ended(bool(task.result().patch))
 
-        task = asyncio.get_running_loop().create_task(self.called(request, budget))
+        task = asyncio.get_running_loop().create_task(self.called(request, ledgers))
         task.add_done_callback(end)
         self._begun[digest] = (request.plan, task)
 
@@ -87,9 +86,15 @@ class Calls:
         plan, task = self._begun.pop(digest)
         return plan, task.result()
 
-    async def called(self, request: RevisionRequest, budget: Budget | None) -> Proposed:
+    async def given_up(self) -> list[Proposed]:
+        """Wait for all calls, and return their results, which are not to be used; but what they took is to be known."""
+        tasks = [task for _, task in self._begun.values()]
+        self._begun.clear()
+        return await asyncio.gather(*tasks)
+
+    async def called(self, request: RevisionRequest, ledgers: Sequence[Ledger]) -> Proposed:
         """Call the reviser; what it raises loses nothing of the run."""
-        meter = count_usage(budget or (Budget(float("inf"), (), _unlimited, self._prices) if self._priced else None))
+        meter = count_usage(ledgers or ((Ledger(prices=self._prices),) if self._priced else ()))
         began, repairs = perf_counter(), list[Decision]()
         patch, problem = None, ""
         try:
@@ -105,7 +110,7 @@ class Calls:
         return Proposed(
             patch=patch,
             problem=problem,
-            usage=meter.usage if meter.calls else Usage(),
+            usage=meter.usage,
             seconds=perf_counter() - began,
             repairs=tuple(repairs),
         )
@@ -121,7 +126,3 @@ class Calls:
 
 def _recorded(request: RevisionRequest, repairs: list[Decision]) -> RevisionRequest:
     return replace(request, on_decision=repairs.append)
-
-
-def _unlimited(_reason: str) -> None:
-    raise AssertionError("a budget without a limit is never used up")

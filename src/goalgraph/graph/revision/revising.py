@@ -44,6 +44,11 @@ class Revise:
         """
         run = run_of(config)
         work = _Work(state, replace(stand_of(state, run.judged), at_work=frozenset(run.ongoing)))
+        run.accounts.take_in(run.id, work.stand.plan, work.stand.outcomes, state.get("usage"))
+        if run.accounts.is_met:  # there is no point in a change any more
+            for proposal in await _calls(run).given_up():
+                work.charge(proposal)
+            return Command(goto=decide(work.stand.plan, work.stand.outcomes), update=work.update())
         while found := self.rules.due(work.stand):
             used = spent(work.stand.decisions)
             ready = await self._ready(found, work, run)
@@ -70,12 +75,11 @@ class Revise:
         """
         calls, stand = _calls(run), work.stand
         left = spent(stand.decisions).left(self.rules.policy)
-        budget = run.work.budget if run.work is not None else None
         calls.keep([one.digest for one in found])
         for one in found:
             if not calls.is_begun(one.digest) and len(calls) < left:
                 request = self.rules.request(stand, one)
-                calls.begin(request, one.digest, budget, partial(run.told, one.trigger.step))
+                calls.begin(request, one.digest, run.accounts.ledgers, partial(run.told, one.trigger.step))
         begun = [one for one in found if calls.is_begun(one.digest)]
         if run.fail_fast or decide(stand.plan, stand.outcomes) == "synthesize":
             await calls.wait([one.digest for one in begun])
@@ -88,8 +92,7 @@ class Revise:
         changed = self._changed(found, stand)
         if isinstance(changed, InvalidPlan) or _is_overtaken(found, before, stand.plan):
             # It did not know what has ended, or was changed, since.
-            request, budget = self.rules.request(stand, due), run.work.budget if run.work is not None else None
-            again = await calls.called(request, budget)
+            again = await calls.called(self.rules.request(stand, due), run.accounts.ledgers)
             found, changed = _after(found, again), self._changed(again, stand)
         work.charge(found)
         return applied(

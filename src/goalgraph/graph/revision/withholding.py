@@ -24,7 +24,7 @@ def withheld(outcome: Outcome, step: Step, work: Work, run: Run, runtime: Runtim
     with all that does not need the step, unless a failure is to end the rest.
     """
     rules, board = run.rules, work.board
-    if rules is None or not isinstance(board, RevisableBoard) or step.id in board.index.parents:
+    if rules is None or not isinstance(board, RevisableBoard) or step.id in board.index.parents or run.accounts.is_met:
         return False
     one = _due(outcome, step, work, rules, run)
     if one is None:
@@ -51,7 +51,7 @@ def begin(one: Due, work: Work, run: Run) -> bool:
         decisions=work.decisions,
         at_work=board.at_work - {one.trigger.step} if isinstance(board, RevisableBoard) else (),
     )
-    calls.begin(rules.request(stand, one), one.digest, work.budget, partial(run.told, one.trigger.step))
+    calls.begin(rules.request(stand, one), one.digest, run.accounts.ledgers, partial(run.told, one.trigger.step))
     return True
 
 

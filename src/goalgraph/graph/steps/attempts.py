@@ -11,6 +11,7 @@ from typing import cast
 from langgraph.errors import GraphBubbleUp, GraphInterrupt
 from pydantic import JsonValue
 
+from goalgraph.errors import LimitReached
 from goalgraph.graph.steps.failures import leaves, named, retry_after
 from goalgraph.graph.steps.pulse import Raised, give_sign, within
 from goalgraph.graph.steps.retrying import RetryRule
@@ -52,6 +53,8 @@ class Terms:
     """When an attempt is made again; never, where absent."""
     is_ending: Callable[[], bool] = lambda: False
     """Whether the step, or the run, has been cancelled."""
+    refusal: Callable[[], LimitReached | None] = lambda: None
+    """Why a model call of the step was refused, where one was: then no other attempt is made."""
     report: Report
     """Tells whoever watches how far the step is."""
 
@@ -90,7 +93,7 @@ async def attempted(
         is_marked = here is not None and here.cancelling() > cancelling
         _let_pass(found, is_cancelled=is_marked and (isinstance(found, asyncio.CancelledError) or terms.is_ending()))
         _unmark(here, cancelling)
-        if rule is None or tried >= rule.max_attempts or isinstance(found, OutputTooLarge):
+        if rule is None or tried >= rule.max_attempts or isinstance(found, OutputTooLarge) or terms.refusal():
             return found, tried, context.signals
         try:
             again = rule.retries(found)

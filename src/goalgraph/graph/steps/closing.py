@@ -1,8 +1,10 @@
 """What the last step of a superstep leaves behind beside its outcome: what was answered, for record or for later."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from goalgraph.graph.humans.journal import Entry
+from goalgraph.graph.ledger.telling import new_decisions
 from goalgraph.graph.run import Run, Work
 
 __all__ = ["closed"]
@@ -14,8 +16,9 @@ def closed(run: Run, work: Work) -> dict[str, Any]:
     What was answered to this plan's own steps is in their outcomes. To those that have none yet, because the plan is
     about to be changed, it is carried over; to specialists and to runs inside, it is put on record.
     """
+    limits = new_decisions(run.accounts.ledgers, work.decisions, datetime.now(UTC)) if run.accounts.is_met else []
     if not run.answers:
-        return {}
+        return {"decisions": limits} if limits else {}
     outcomes = [*work.board.outcomes.values(), *work.withheld.values()]
     known = {decision.request for outcome in outcomes for decision in outcome.decisions}
     over = {outcome.step for outcome in outcomes}
@@ -24,7 +27,7 @@ def closed(run: Run, work: Work) -> dict[str, Any]:
     carried = [one.decision() for one in own if one.step not in over]
     told = [one.decision() for one in left]
     update: dict[str, Any] = {}
-    if record := [one for one in told if one not in carried]:
+    if record := [*limits, *(one for one in told if one not in carried)]:
         update["decisions"] = record
     if carried or any(entry.is_carried for entry in run.answers):
         update["carried"] = carried

@@ -14,12 +14,12 @@ from pydantic import JsonValue
 
 from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.humans.approval import ApprovalPolicy, Gates, Proposal
+from goalgraph.graph.ledger.metering import at_least, count_usage
 from goalgraph.graph.policies import ExecutionPolicy
 from goalgraph.graph.run import Run
 from goalgraph.graph.steps.execution import idempotency_key, perform
 from goalgraph.graph.steps.nesting import doing, origin
 from goalgraph.graph.steps.scope import scope_of
-from goalgraph.graph.steps.usage import at_least, count_usage
 from goalgraph.planner.approvals import names_step
 from goalgraph.planner.expressions import ExpressionError, references, resolve
 from goalgraph.planner.outcome import Outcome
@@ -172,7 +172,8 @@ class EarlySteps:
             if not self._has_place(chain[0]):
                 raise GraphBubbleUp  # it waits for its own turn
             self._working[here] = chain[0]
-        execution, meter = self.start.execution, count_usage()
+        execution, meter = self.start.execution, count_usage(self.run.accounts.ledgers)
+        self.run.accounts.mark(self.run.id, step.id)
         doing(self.run.around(step.id, str(self.place.get("checkpoint_ns") or ""), key))
         outcome = await perform(
             task,
@@ -192,6 +193,7 @@ class EarlySteps:
             idle_timeout=execution.idle_timeout,
             is_ending=self.run.is_ending,
             handed_over=_nobody_waits,
+            refusal=meter.refusal,
         )
         return outcome.model_copy(update={"usage": at_least(meter.usage, outcome.usage)}) if meter.calls else outcome
 

@@ -10,6 +10,7 @@ from time import perf_counter
 from langgraph.types import RetryPolicy
 from pydantic import JsonValue
 
+from goalgraph.errors import LimitReached
 from goalgraph.graph.policies import NativeRetry
 from goalgraph.graph.steps.attempts import Report, Surroundings, Terms, attempted
 from goalgraph.graph.steps.failures import described
@@ -38,6 +39,7 @@ async def perform(
     handed_over: Callable[[Specialist], Awaitable[None]],
     idle_timeout: float | None = None,
     is_ending: Callable[[], bool] = lambda: False,
+    refusal: Callable[[], LimitReached | None] = lambda: None,
 ) -> Outcome:
     """Do a step, with its retries and fallbacks.
 
@@ -52,9 +54,12 @@ async def perform(
         handed_over: Called before a fallback takes over.
         idle_timeout: Seconds that an attempt may go on without a sign of life.
         is_ending: Whether the step, or the run, has been cancelled.
+        refusal: Why a model call of the step was refused by a limit, where one was.
 
     Returns:
-        ``succeeded``, or ``failed`` with the last error. Interrupts and cancellation pass through as they are.
+        ``succeeded``, or ``failed`` with the last error; ``cancelled`` where a limit refused what it needed: nothing
+        was wrong with the work, and neither retries nor fallbacks nor revisions could help. Interrupts and
+        cancellation pass through as they are.
 
     Raises:
         Exiting: A specialist raised ``SystemExit`` or ``KeyboardInterrupt``.
@@ -65,6 +70,7 @@ async def perform(
         idle_timeout=idle_timeout,
         rule=rule_of(retry, _USUAL),
         is_ending=is_ending,
+        refusal=refusal,
         report=report,
     )
     attempts = 0
@@ -77,13 +83,18 @@ async def perform(
         found, tried, signals = await attempted(specialist, own, surroundings, terms, attempts)
         attempts += tried
         if isinstance(found, BaseException):
-            error = _error(found)
+            refused = refusal()
+            error = (
+                _error(found)
+                if refused is None
+                else StepError(code="limit", message=_refused(refused), type="LimitReached")
+            )
             failures.append(f"{specialist.card.name} failed: {error.message}")
-            if place < len(chain) - 1:
+            if place < len(chain) - 1 and refused is None:
                 continue
             return Outcome(
                 step=task.step,
-                status="failed",
+                status="failed" if refused is None else "cancelled",
                 error=error,
                 specialist=specialist.card.name,
                 attempts=attempts,
@@ -121,6 +132,11 @@ def idempotency_key(thread: str, step: str, instruction: str, arguments: Mapping
     # Lengths keep apart what would otherwise run together.
     text = f"{len(thread)} {len(step)} {len(instruction)} {thread}{step}{instruction}{resolved}"
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _refused(error: LimitReached) -> str:
+    """Say why a step was refused what it needed; the figures of a limit are the run's to tell, once."""
+    return str(error) if error.allowed is None else f"a model call was refused: the run has met its limit {error.limit}"
 
 
 def _error(failure: BaseException) -> StepError:

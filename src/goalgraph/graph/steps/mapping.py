@@ -120,8 +120,7 @@ async def _taken(turn: Turn, step_id: str) -> tuple[Outcome, ...]:
     for outcome in outcomes:
         if outcome.step not in turn.board.outcomes:  # recorded by a process that is gone
             turn.board.adopt(outcome)
-            if turn.work.budget is not None:
-                turn.work.budget.add(outcome.usage)
+            turn.run.accounts.recall(turn.run.id, outcome.step, outcome.usage)
     return outcomes
 
 

@@ -1,11 +1,12 @@
-"""Where a run is: inside of which step of another run, whose budgets hold for it, and by which it is told apart."""
+"""Where a run is: inside of which step of another run, whose limits hold for it, and by which it is told apart."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 
-from goalgraph.graph.steps.budget import Budget
+from goalgraph.graph.ledger.ledger import Ledger
 
-__all__ = ["Around", "around", "budgets_around", "doing", "origin"]
+__all__ = ["Around", "around", "doing", "ledgers_around", "origin", "until_around"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +21,10 @@ class Around:
     """Id of the run that does it."""
     path: str = ""
     """Its id, after those of the steps around it: ``"report/draft"``."""
-    budgets: tuple[Budget, ...] = ()
-    """All that what it costs is charged to, the innermost last."""
+    ledgers: tuple[Ledger, ...] = ()
+    """All that its model calls need to be granted by, the innermost last."""
+    until: datetime | None = None
+    """When its run's time is over."""
 
 
 _around: ContextVar[Around | None] = ContextVar("goalgraph_around", default=None)
@@ -42,10 +45,16 @@ def around(namespace: str) -> Around | None:
     return step if step is not None and f"{namespace}|".startswith(f"{step.namespace}|") and namespace else None
 
 
-def budgets_around() -> tuple[Budget, ...]:
-    """Return the budgets that all model calls of the current task are charged to, on whatever thread."""
+def ledgers_around() -> tuple[Ledger, ...]:
+    """Return the ledgers that all model calls of the current task need to be granted by, on whatever thread."""
     step = _around.get()
-    return step.budgets if step is not None else ()
+    return step.ledgers if step is not None else ()
+
+
+def until_around() -> datetime | None:
+    """Return when the time is over for all that runs in the current task."""
+    step = _around.get()
+    return step.until if step is not None else None
 
 
 def origin(thread: str, namespace: str) -> str:

@@ -50,8 +50,6 @@ async def taken_over(turn: Turn, begun: Ongoing) -> Outcome | None:
         outcome = begun.task.result()
     except GraphBubbleUp:
         return None
-    if turn.work.budget is not None:
-        turn.work.budget.add(outcome.usage)
     return outcome
 
 

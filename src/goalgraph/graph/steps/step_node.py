@@ -16,6 +16,7 @@ from goalgraph.graph import events
 from goalgraph.graph.board.suspending import RevisableBoard
 from goalgraph.graph.humans.asking import approved, asked, filled_in
 from goalgraph.graph.humans.gating import gated
+from goalgraph.graph.ledger.metering import at_least, count_usage
 from goalgraph.graph.policies import ExecutionPolicy
 from goalgraph.graph.revision.withholding import withheld
 from goalgraph.graph.run import Run, Work, run_of
@@ -28,7 +29,6 @@ from goalgraph.graph.steps.mapping import mapped
 from goalgraph.graph.steps.nesting import doing, origin
 from goalgraph.graph.steps.ongoing import can_go_on, carried_on, taken_over
 from goalgraph.graph.steps.turn import Turn
-from goalgraph.graph.steps.usage import at_least, count_usage
 from goalgraph.graph.steps.waiting import waited
 from goalgraph.planner.expressions import ExpressionError, is_template
 from goalgraph.planner.outcome import Outcome
@@ -206,12 +206,14 @@ class StepNode(Runnable[StepSend, StepEnd]):
         if isinstance(allowed, Outcome):
             return allowed
         instruction, arguments, unasked = allowed
-        meter = count_usage(work.budget)
+        meter = count_usage(turn.run.accounts.ledgers)
         place: dict[str, Any] = turn.config.get("configurable", {})
         namespace = str(place.get("checkpoint_ns") or "")
         whose = origin(str(place.get("thread_id") or turn.run.id), namespace)
         key = idempotency_key(whose, step.id, instruction, arguments)
-        doing(turn.run.around(step.id, namespace, key, work.budget))
+        doing(turn.run.around(step.id, namespace, key))
+        if turn.run.accounts.ledgers:
+            turn.run.accounts.mark(turn.run.id, step.id)
         if turn.run.early is not None and (done := await turn.run.early.outcome(step.id, key)) is not None:
             return done
 
@@ -227,6 +229,7 @@ class StepNode(Runnable[StepSend, StepEnd]):
                     idempotency_key=key,
                     asking=partial(asked, turn),
                     artifacts=self.artifacts,
+                    remaining=turn.remaining(),
                 ),
                 chain,
                 report=partial(_tell_progress, turn),
@@ -236,6 +239,7 @@ class StepNode(Runnable[StepSend, StepEnd]):
                 idle_timeout=self.execution.idle_timeout,
                 is_ending=lambda: (turn.run.work or work).board.is_stopped(step.id) or turn.run.is_ending(),
                 handed_over=partial(_hand_over, board.move, step.id),
+                refusal=meter.refusal,
             )
             changes: dict[str, object] = {"usage": at_least(meter.usage, outcome.usage)} if meter.calls else {}
             if turn.decisions:

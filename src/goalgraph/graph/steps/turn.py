@@ -1,6 +1,6 @@
 """A step whose turn has come, with everything around it that doing it takes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from goalgraph.graph.board.board import Board
 from goalgraph.graph.board.run_clock import end_of
+from goalgraph.graph.ledger.telling import remaining
 from goalgraph.graph.run import Run, Work
 from goalgraph.graph.steps.scope import scope_of
 from goalgraph.planner.decision import Decision
@@ -18,6 +19,7 @@ from goalgraph.planner.durations import seconds_of
 from goalgraph.planner.expressions import ExpressionError, evaluate, resolve
 from goalgraph.planner.outcome import Outcome, Status, StepError, text_of
 from goalgraph.planner.plan import Step
+from goalgraph.specialists.remaining import Remaining
 from goalgraph.specialists.results import as_json
 
 __all__ = ["Turn"]
@@ -43,6 +45,11 @@ class Turn:
     def board(self) -> Board:
         """Where the tasks of the superstep meet."""
         return self.work.board
+
+    def remaining(self) -> Callable[[], Remaining] | None:
+        """Return what tells how much is left of the run's limits; None where there are none."""
+        ledgers, until = self.run.accounts.ledgers, self.work.until
+        return None if until is None and not ledgers else lambda: remaining(ledgers, until, self.board.now())
 
     def tell(self, event: Mapping[str, object]) -> None:
         """Send an event to whoever watches."""
