@@ -10,6 +10,7 @@ import sys
 import sysconfig
 import tempfile
 import threading
+from collections.abc import Callable
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import IO, Literal, cast
 from goalgraph.errors import NoConfinement
 from goalgraph.specialists.code.program import SandboxLimits
 
-__all__ = ["Confinement", "Way", "command_of", "request_of", "way_of"]
+__all__ = ["Confinement", "Way", "command_of", "fault_of", "request_of", "way_of"]
 
 Confinement = Literal["best", "bubblewrap", "namespaces", "none"]
 """What a caller may ask for."""
@@ -28,6 +29,16 @@ Way = Literal["bubblewrap", "namespaces", "none"]
 _BEST_FIRST: tuple[Way, ...] = ("bubblewrap", "namespaces")
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache", "/etc/alternatives")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+_START = """
+import sys, types
+kernel = types.ModuleType("goalgraph.specialists.code.kernel")
+exec(sys.argv[1], vars(kernel))
+sys.modules[kernel.__name__] = kernel
+exec(sys.argv[2], {"__name__": "__main__"})
+"""
+"""Runs the keeper, which stands in two modules, where no file of ours is seen."""
+_HOME, _TEMPORARY = "/sandbox", "/tmp"
+"""Folders that a confined program may write to."""
 _NOBODY = 65_534
 _FIRST_USER, _USERS = 61_184, 4_336
 """Numbers that distributions keep for users made on the fly."""
@@ -40,29 +51,8 @@ _HINT = (
 )
 
 
-def way_of(wanted: Confinement) -> Way:
-    """Return the best way that there is, of those a caller allows; each is tried once in a process.
-
-    Raises:
-        ValueError: There is no such confinement.
-        NoConfinement: The wanted one, or any, does not work here.
-    """
-    if wanted not in ("best", *_BEST_FIRST, "none"):
-        raise ValueError(f"confinement must be best, bubblewrap, namespaces or none, found {wanted!r}")
-    if os.name != "posix":
-        raise NoConfinement("programs run on Linux, and unconfined on other POSIX systems", hint="use a hosted sandbox")
-    if wanted == "none":
-        return "none"
-    tried: list[str] = []
-    for way in _BEST_FIRST if wanted == "best" else (wanted,):
-        if not (fault := _fault(way)):
-            return way
-        tried.append(f"{way}: {fault}")
-    raise NoConfinement(f"no program can be confined here ({'; '.join(tried)})", hint=_HINT)
-
-
 @lru_cache(maxsize=8)
-def _fault(way: Way) -> str:
+def fault_of(way: Way) -> str:
     """Try a way; empty where it works, else what is wrong with it."""
     if sys.platform != "linux":
         return "it needs Linux"
@@ -72,14 +62,17 @@ def _fault(way: Way) -> str:
     request = request_of("print('confined')", {}, "", limits)
     try:
         # Its input stays open meanwhile: the end of it means that nobody wants the program any more.
-        with tempfile.TemporaryFile() as complaints, subprocess.Popen(
-            command_of(way, limits, packages=False, home=None),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-            env={},
-            cwd="/",
-        ) as process:
+        with (
+            tempfile.TemporaryFile() as complaints,
+            subprocess.Popen(
+                command_of(way, limits, packages=False, home=None),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                env={},
+                cwd="/",
+            ) as process,
+        ):
             stdin, stdout = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
             late = threading.Timer(_PROBE_SECONDS, process.kill)
             late.start()
@@ -100,8 +93,33 @@ def _fault(way: Way) -> str:
     return (said[-1] if said else "it does not start")[:300]
 
 
+def way_of(wanted: Confinement, *, fault: Callable[[Way], str] = fault_of) -> Way:
+    """Return the best way that there is, of those a caller allows; each is tried once in a process.
+
+    Args:
+        wanted: What the caller asks for.
+        fault: Says what is wrong with a way here; empty where it works.
+
+    Raises:
+        ValueError: There is no such confinement.
+        NoConfinement: The wanted one, or any, does not work here.
+    """
+    if wanted not in ("best", *_BEST_FIRST, "none"):
+        raise ValueError(f"confinement must be best, bubblewrap, namespaces or none, found {wanted!r}")
+    if os.name != "posix":
+        raise NoConfinement("programs run on Linux, and unconfined on other POSIX systems", hint="use a hosted sandbox")
+    if wanted == "none":
+        return "none"
+    tried: list[str] = []
+    for way in _BEST_FIRST if wanted == "best" else (wanted,):
+        if not (found := fault(way)):
+            return way
+        tried.append(f"{way}: {found}")
+    raise NoConfinement(f"no program can be confined here ({'; '.join(tried)})", hint=_HINT)
+
+
 def request_of(source: str, given: dict[str, str], stdin: str, limits: SandboxLimits) -> bytes:
-    """Write what ``inside.py`` reads: the length in eight bytes, and JSON.
+    """Write what ``keeper.py`` reads: the length in eight bytes, and JSON.
 
     Args:
         source: Of the program.
@@ -115,7 +133,7 @@ def request_of(source: str, given: dict[str, str], stdin: str, limits: SandboxLi
 
 
 def command_of(way: Way, limits: SandboxLimits, *, packages: bool, home: Path | None) -> list[str]:
-    """Return the command that runs ``inside.py``.
+    """Return the command that runs ``keeper.py``.
 
     Args:
         way: How it is confined.
@@ -134,11 +152,12 @@ def command_of(way: Way, limits: SandboxLimits, *, packages: bool, home: Path | 
         "tree": tree if way == "namespaces" else [],
         "disk": limits.disk_mb << 20,
         "inodes": 2 * _INODES * limits.files,
-        "home": "/work" if home is None else str(home),
+        "folders": [_HOME, _TEMPORARY],
+        "home": _HOME if home is None else str(home),
         "command": [python, "-I", *(() if packages else ("-S",)), "-B", "-X", "utf8", "main.py"],
-        "environment": _environment("/work" if home is None else str(home), "/tmp" if home is None else str(home)),
+        "environment": _environment(_HOME if home is None else str(home), _TEMPORARY if home is None else str(home)),
     }
-    inner = [python, "-I", "-S", "-B", "-c", _inside(), json.dumps(setup)]
+    inner = [python, "-I", "-S", "-B", "-c", _START, *_sources(), json.dumps(setup)]
     return [*_bubblewrap(tree, limits, is_root=is_root), *inner] if way == "bubblewrap" else inner
 
 
@@ -154,10 +173,12 @@ def _bubblewrap(tree: list[tuple[str, str, str]], limits: SandboxLimits, *, is_r
         shutil.which("bwrap") or "bwrap",
         *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"),
         *("--die-with-parent", "--as-pid-1", "--hostname", "sandbox", "--cap-drop", "ALL", *user),
+        # First of all: the interpreter may live in one of them.
+        *(word for folder in (_HOME, _TEMPORARY) for word in (*disk, folder)),
         # Else folders on the way are root's alone, where those that they are named after are.
-        *(word for folder in _above(tree) for word in ("--perms", "0755", "--dir", folder)),
+        *(word for folder in _above(tree) if folder != _TEMPORARY for word in ("--perms", "0755", "--dir", folder)),
         *(word for kind, source, target in tree for word in (options[kind], source, target)),
-        *(*disk, "/work", *disk, "/tmp", "--remount-ro", "/", "--chdir", "/work"),
+        *("--remount-ro", "/", "--chdir", _HOME),
     ]
 
 
@@ -200,5 +221,6 @@ def _environment(home: str, temporary: str) -> dict[str, str]:
 
 
 @lru_cache(maxsize=1)
-def _inside() -> str:
-    return files("goalgraph.specialists.code").joinpath("inside.py").read_text(encoding="utf-8")
+def _sources() -> tuple[str, str]:
+    folder = files("goalgraph.specialists.code")
+    return folder.joinpath("kernel.py").read_text("utf-8"), folder.joinpath("keeper.py").read_text("utf-8")

@@ -46,9 +46,9 @@ class LocalSandbox:
 
         Args:
             limits: What a program may use, unless it says otherwise itself.
-            confinement: ``"bubblewrap"`` needs the program ``bwrap``; ``"namespaces"`` asks the kernel itself, as root or
-                where users may make namespaces; ``"best"``: the first of these that works; ``"none"``: unsafe, only for
-                programs that may do all that this process may.
+            confinement: ``"bubblewrap"`` needs the program ``bwrap``; ``"namespaces"`` asks the kernel itself, as root
+                or where users may make namespaces; ``"best"``: the first of these that works; ``"none"``: unsafe, only
+                for programs that may do all that this process may.
             packages: Whether programs may import the packages that are installed for this interpreter, read-only.
 
         Raises:
@@ -116,8 +116,7 @@ class LocalSandbox:
             ending = asyncio.ensure_future(self._end(process))
             await _through(ending)
             talk.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait({watch, talk})
+            await asyncio.gather(watch, talk, return_exceptions=True)
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
         """End the keeper, and with it the program: confined, the kernel sees to that."""
@@ -159,7 +158,7 @@ async def _watch(process: asyncio.subprocess.Process, request: bytes, limits: Sa
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         stdin.write(request)
         await stdin.drain()
-        while memory_of(process.pid) <= limits.memory_mb << 20:
+        while memory_of(process.pid) <= limits.memory_mb << 20:  # noqa: ASYNC110  (nobody tells)
             await asyncio.sleep(_LOOK)
         stdin.write(b"m")
         await stdin.drain()
