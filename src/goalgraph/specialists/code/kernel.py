@@ -14,6 +14,7 @@ _CLONE_NEW = 0x7E020080
 _NEWUSER = 0x10000000
 _UNSHARED = 0x6E020000
 _MS_BIND_REC, _MS_PRIVATE_REC, _NOSUID_NODEV = 4096 | 16384, 262144 | 16384, 2 | 4
+_BASE = "/tmp"
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _MOUNT_SETATTR, _RECURSIVE, _HERE = 442, 0x8000, -100
 
@@ -80,10 +81,11 @@ def _build(libc: Any, setup: dict[str, Any]) -> None:
         _checked("pivot_root", libc.syscall(_PIVOT_ROOT[os.uname().machine], new, old))
 
     mount("none", "/", None, _MS_PRIVATE_REC)
-    mount("tmpfs", "/tmp", "tmpfs", _NOSUID_NODEV)
-    os.mkdir("/tmp/old")
-    os.mkdir("/tmp/new")
-    pivot(b"/tmp", b"/tmp/old")
+    # Any folder will do: under the old root it is still what it was.
+    mount("tmpfs", _BASE, "tmpfs", _NOSUID_NODEV)
+    for name in ("old", "new"):
+        os.mkdir(f"{_BASE}/{name}")
+    pivot(_BASE.encode(), f"{_BASE}/old".encode())
     os.chdir("/")
     mount("tmpfs", "/new", "tmpfs", _NOSUID_NODEV, "size=1m,mode=0755")
     for place in setup["folders"]:  # first of all: the interpreter may live in one of them
