@@ -19,6 +19,8 @@ GoalgraphError
 ├── InvalidData (ValueError)            a data file or document that cannot be read
 ├── MissingArtifact (LookupError)       nothing is kept under a reference, or there is no store
 ├── DamagedArtifact (ValueError)        what is kept under a reference is not what was put there
+├── NoConfinement (RuntimeError)        a program cannot be confined on this machine
+├── ProgramFailed (RuntimeError)        a program in a sandbox came to nothing usable
 ├── InvalidPrompt (ValueError)          a template rendered with missing or surplus values
 ├── HookFailed (RuntimeError)           a hook of the caller's raised, see ``hook``
 ├── SynthesisFailed (RuntimeError)      the answer could not be written
@@ -59,6 +61,7 @@ __all__ = [
     "MissingArtifact",
     "MissingExtra",
     "ModelFailed",
+    "NoConfinement",
     "PlanProblem",
     "PlannerEmpty",
     "PlannerError",
@@ -66,6 +69,7 @@ __all__ = [
     "PlannerInvalid",
     "PlannerRefused",
     "PlannerTruncated",
+    "ProgramFailed",
     "RunBusy",
     "RunPaused",
     "StaleRequest",
@@ -249,6 +253,20 @@ class MissingArtifact(GoalgraphError, LookupError):
 
 class DamagedArtifact(GoalgraphError, ValueError):
     """What is kept under a reference is not what was put there."""
+
+
+class NoConfinement(GoalgraphError, RuntimeError):
+    """A program cannot be confined on this machine, and nobody has said that it need not be."""
+
+
+class ProgramFailed(GoalgraphError, RuntimeError):
+    """A program in a sandbox failed, or left no usable result."""
+
+    def __init__(self, message: str, *, ended: str, exit_code: int | None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.ended = ended
+        """Why it ended, as in `ProgramResult.ended`."""
+        self.exit_code = exit_code
 
 
 class InvalidPrompt(GoalgraphError, ValueError):

@@ -158,6 +158,7 @@ RAISED = [
     errors.MissingExtra("numpy", "data"),
     errors.ModelFailed("no route", hint="try later"),
     errors.UnknownSpecialist("nobody", hint="there are: a"),
+    errors.ProgramFailed("it failed", ended="exited", exit_code=1),
 ]
 
 

@@ -5,7 +5,22 @@ from functools import lru_cache
 
 __all__ = ["fenced", "tagged"]
 
-_TAGS = ("draft", "findings", "goal", "input", "method", "passages", "profile", "result", "task", "text")
+_TAGS = (
+    *(
+        "draft",
+        "failure",
+        "findings",
+        "goal",
+        "input",
+        "method",
+        "packages",
+        "passages",
+        "profile",
+        "program",
+        "result",
+    ),
+    *("schema", "task", "text"),
+)
 """Names of all tags that the prompts use."""
 
 
