@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     )
     from goalgraph.planner.roles import Role
     from goalgraph.planner.rule_reviser import RuleReviser
+    from goalgraph.planner.source import Source
     from goalgraph.planner.validation import (
         PlanPolicy,
         validate_plan,
@@ -180,6 +181,7 @@ __all__ = [
     "Roles",
     "RuleReviser",
     "RunPaused",
+    "Source",
     "Specialist",
     "SpecialistCard",
     "SpecialistRegistry",
@@ -305,6 +307,7 @@ _HOMES = {
     ),
     "goalgraph.planner.roles": ("Role",),
     "goalgraph.planner.rule_reviser": ("RuleReviser",),
+    "goalgraph.planner.source": ("Source",),
     "goalgraph.planner.validation": (
         "PlanPolicy",
         "validate_plan",

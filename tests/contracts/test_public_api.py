@@ -69,6 +69,7 @@ NAMES = [
     "Roles",
     "RuleReviser",
     "RunPaused",
+    "Source",
     "Specialist",
     "SpecialistCard",
     "SpecialistRegistry",
