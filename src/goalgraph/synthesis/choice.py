@@ -115,6 +115,8 @@ class _Custom:
 
 def _as_json(returned: object) -> JsonValue:
     try:
+        if isinstance(returned, BaseModel):
+            return cast("JsonValue", returned.model_dump(mode="json", by_alias=True, round_trip=True))
         return cast("JsonValue", to_jsonable_python(returned, inf_nan_mode="null"))
     except (PydanticSerializationError, ValueError, RecursionError) as error:
         raise SynthesisFailed(

@@ -16,7 +16,7 @@ from goalgraph.planner.checks.misfits import misfits
 
 __all__ = ["ResponseFormat", "ResponseSpec", "as_response_format"]
 
-ResponseSpec = type[BaseModel] | Mapping[str, JsonValue]
+ResponseSpec = type[BaseModel] | Mapping[str, object]
 """A pydantic model, or the JSON Schema of an object."""
 
 _MOST_TITLE = 64
