@@ -19,6 +19,9 @@ GoalgraphError
 ├── InvalidData (ValueError)            a data file or document that cannot be read
 ├── MissingArtifact (LookupError)       nothing is kept under a reference, or there is no store
 ├── DamagedArtifact (ValueError)        what is kept under a reference is not what was put there
+├── InvalidInput (ValueError)           a step's input that its specialist cannot take
+├── ToolFailed (RuntimeError)           a tool says that it failed
+├── ServerGone (ConnectionError)        a server of tools cannot be reached any more
 ├── InvalidPrompt (ValueError)          a template rendered with missing or surplus values
 ├── HookFailed (RuntimeError)           a hook of the caller's raised, see ``hook``
 ├── SynthesisFailed (RuntimeError)      the answer could not be written
@@ -50,6 +53,7 @@ __all__ = [
     "InvalidAnswer",
     "InvalidData",
     "InvalidGoal",
+    "InvalidInput",
     "InvalidPlan",
     "InvalidPrompt",
     "InvalidSpecialist",
@@ -65,8 +69,10 @@ __all__ = [
     "PlannerTruncated",
     "RunBusy",
     "RunPaused",
+    "ServerGone",
     "StaleRequest",
     "SynthesisFailed",
+    "ToolFailed",
     "UnknownModel",
     "UnknownPlan",
     "UnknownRequest",
@@ -212,6 +218,18 @@ class UnknownPlan(GoalgraphError, LookupError):
 
 class InvalidData(GoalgraphError, ValueError):
     """A data file or document that cannot be read."""
+
+
+class InvalidInput(GoalgraphError, ValueError):
+    """A step's input that its specialist cannot take; trying again would not help."""
+
+
+class ToolFailed(GoalgraphError, RuntimeError):
+    """A tool was called, and says that it failed."""
+
+
+class ServerGone(GoalgraphError, ConnectionError):
+    """A server of tools cannot be reached, or went away during a call; whether the call took effect is not known."""
 
 
 class MissingArtifact(GoalgraphError, LookupError):

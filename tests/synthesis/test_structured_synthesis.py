@@ -288,7 +288,10 @@ async def test_a_function_may_return_json(returned: Any, answer: str, found: Jso
     async def write(_asked: SynthesisRequest) -> Any:
         return returned
 
-    for spec in (write, lambda _asked: returned):
+    def write_at_once(_asked: SynthesisRequest) -> Any:
+        return returned
+
+    for spec in (write, write_at_once):
         written = await as_synthesizer(spec).synthesize(request(read="x"))
         assert (written.answer, written.structured) == (answer, found)
 

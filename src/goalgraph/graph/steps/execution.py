@@ -10,6 +10,7 @@ from time import perf_counter
 from langgraph.types import RetryPolicy
 from pydantic import JsonValue
 
+from goalgraph.errors import InvalidInput
 from goalgraph.graph.policies import NativeRetry
 from goalgraph.graph.steps.attempts import Report, Surroundings, Terms, attempted
 from goalgraph.graph.steps.failures import described
@@ -126,6 +127,7 @@ def idempotency_key(thread: str, step: str, instruction: str, arguments: Mapping
 def _error(failure: BaseException) -> StepError:
     codes: dict[type[BaseException], str] = {
         Overdue: "timeout",
+        InvalidInput: "invalid_input",
         InvalidOutput: "invalid_output",
         OutputTooLarge: "output_too_large",
     }
