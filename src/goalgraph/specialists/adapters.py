@@ -13,6 +13,7 @@ from goalgraph.prompts import Prompts
 from goalgraph.specialists.assessing import Assess, Assessed, has_assessor, judge_of
 from goalgraph.specialists.foreseen import prompt_of
 from goalgraph.specialists.function import check_amounts, specialist, terms
+from goalgraph.specialists.remote import RemoteSpecialist, remote_graph
 from goalgraph.specialists.runnables import RunFailed, RunnableSpecialist, model_in
 from goalgraph.specialists.schemas import OutputType, declared_schema
 from goalgraph.specialists.specialist import Specialist, StepContext, StepTask
@@ -71,7 +72,9 @@ def as_specialist(
     able = terms(capabilities)
     check_amounts(cost_usd=cost_usd, seconds=seconds)
     judge = judge_of(confidence, assess)
-    if (max_input_tokens is not None or summarize) and (isinstance(one, Specialist) or not isinstance(one, Runnable)):
+    if (max_input_tokens is not None or summarize) and (
+        isinstance(one, Specialist) or not isinstance(one, Runnable) or remote_graph(one) is not None
+    ):
         raise InvalidSpecialist(
             f"a {type(one).__name__} shortens its prompts itself",
             hint="set max_input_tokens and summarize for Runnables",
@@ -105,24 +108,26 @@ def as_specialist(
                 hint="compile it, and the graphs in it, without: each step then has a state of its own in the run's "
                 "checkpointer",
             )
+        remote = remote_graph(runnable)
         known = _own_card(runnable)
         about = description if description is not None else str(getattr(runnable, "description", None) or "")
-        made = RunnableSpecialist(
-            runnable,
-            SpecialistCard(
-                name=own,
-                description=about or known.description,
-                capabilities=able or known.capabilities,
-                max_concurrency=max_concurrency,
-                output_schema=declared_schema(output, own) if output is not None else None,
-                model=model_name(seen) if (seen := model_in(runnable)) is not None else None,
-                cost_usd=cost_usd,
-                seconds=seconds,
-                effects=effects or known.effects,
-            ),
-            max_input_tokens=max_input_tokens,
-            summarize=summarize,
-            prompts=prompts,
+        card = SpecialistCard(
+            name=own,
+            description=about or known.description,
+            capabilities=able or known.capabilities,
+            max_concurrency=max_concurrency,
+            output_schema=declared_schema(output, own) if output is not None else None,
+            model=model_name(seen) if (seen := model_in(runnable)) is not None else None,
+            cost_usd=cost_usd,
+            seconds=seconds,
+            effects=effects or known.effects,
+        )
+        made = (
+            RemoteSpecialist(remote, card)
+            if remote is not None
+            else RunnableSpecialist(
+                runnable, card, max_input_tokens=max_input_tokens, summarize=summarize, prompts=prompts
+            )
         )
         return made if judge is None else Assessed(made, judge)
     if callable(one):

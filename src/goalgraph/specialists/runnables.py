@@ -17,7 +17,7 @@ from goalgraph.prompts import DEFAULT_PROMPTS, Prompts, Summarizer, prompt_limit
 from goalgraph.specialists.briefing import brief, fitted_brief
 from goalgraph.specialists.specialist import StepContext, StepResult, StepTask
 
-__all__ = ["RunFailed", "RunnableSpecialist", "model_in"]
+__all__ = ["RunFailed", "RunnableSpecialist", "answer_in", "model_in"]
 
 
 class RunFailed(RuntimeError):
@@ -81,7 +81,7 @@ class RunnableSpecialist:
         system = self._system(task, context)
         text, lost = await self._brief(task, context, system)
         returned: object = await runnable.ainvoke(self._input(system, text, task))
-        answer = _answer(returned)
+        answer = answer_in(returned)
         if not lost:
             return answer
         result = answer if isinstance(answer, StepResult) else StepResult(output=answer)
@@ -181,7 +181,7 @@ def _known(task: StepTask, fields: Sequence[str]) -> dict[str, object]:
     return {name: value for name, value in task.input.items() if name in fields}
 
 
-def _answer(returned: object) -> object:
+def answer_in(returned: object) -> object:
     """The last message of an agent's state, the result of a goalgraph, or the whole value."""
     if isinstance(returned, dict):
         state = cast("dict[str, object]", returned)
