@@ -58,7 +58,7 @@ async def test_the_brief_is_one_message_of_a_run_of_its_own_and_the_last_message
     assert (sent["thread_id"], sent["assistant_id"]) == (None, "helper")
     assert sent["config"]["metadata"]["goalgraph_step"] == "a"
     assert len(sent["config"]["metadata"]["goalgraph_idempotency_key"]) == 32
-    assert "configurable" not in sent["config"], "thread and place of this run are not the other's"
+    assert sent["config"]["configurable"] == {}, "thread and place of this run are not the other's"
 
 
 @pytest.mark.parametrize(

@@ -73,10 +73,10 @@ def as_specialist(
     check_amounts(cost_usd=cost_usd, seconds=seconds)
     judge = judge_of(confidence, assess)
     if (max_input_tokens is not None or summarize) and (
-        isinstance(one, Specialist) or not isinstance(one, Runnable) or remote_graph(one) is not None
+        isinstance(one, Specialist) or not isinstance(one, Runnable) or remote_graph(cast("object", one)) is not None
     ):
         raise InvalidSpecialist(
-            f"a {type(one).__name__} shortens its prompts itself",
+            f"a {type(cast('object', one)).__name__} shortens its prompts itself",
             hint="set max_input_tokens and summarize for Runnables",
         )
     if isinstance(one, Specialist):

@@ -63,8 +63,8 @@ class RemoteSpecialist:
         about = {"goalgraph_step": task.step, "goalgraph_idempotency_key": context.idempotency_key}
         config: RunnableConfig = {"metadata": about}
         state: object = None
-        stream: Any = self._graph.astream(given, config, stream_mode=["values", "updates"], version="v2")
-        async for part in stream:
+        graph: Any = self._graph  # whose overloads leave types open
+        async for part in graph.astream(given, config, stream_mode=["values", "updates"], version="v2"):
             data: object = part["data"]
             asked = part["interrupts"] or (
                 cast("dict[str, object]", data).get(_INTERRUPT) if _is_object(data) else None
