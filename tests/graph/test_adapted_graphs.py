@@ -110,12 +110,16 @@ def bad(text: str) -> str:
     return "fine"
 
 
+def talks(state: MessagesState) -> dict[str, Any]:
+    return {"messages": [("ai", "fine")]}
+
+
 @pytest.mark.parametrize(
     ("one", "fits"),
     [
         (good, True),
         (bad, False),
-        (graph(lambda state: {"messages": [("ai", "fine")]}), False),
+        (graph(talks), False),
         (helper({"score": 3}, "done", response_format=Verdict), True),
         (helper("done"), False),
     ],

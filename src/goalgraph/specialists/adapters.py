@@ -69,14 +69,14 @@ def as_specialist(
     """
     if isinstance(one, type):
         raise InvalidSpecialist(f"{one.__name__} is a class, not a specialist", hint=f"give {one.__name__}(...)")
-    able = terms(capabilities)
+    able, kind, remote = terms(capabilities), type(one).__name__, remote_graph(one)
     check_amounts(cost_usd=cost_usd, seconds=seconds)
     judge = judge_of(confidence, assess)
     if (max_input_tokens is not None or summarize) and (
-        isinstance(one, Specialist) or not isinstance(one, Runnable) or remote_graph(cast("object", one)) is not None
+        isinstance(one, Specialist) or not isinstance(one, Runnable) or remote is not None
     ):
         raise InvalidSpecialist(
-            f"a {type(cast('object', one)).__name__} shortens its prompts itself",
+            f"a {kind} shortens its prompts itself",
             hint="set max_input_tokens and summarize for Runnables",
         )
     if isinstance(one, Specialist):
@@ -108,7 +108,6 @@ def as_specialist(
                 hint="compile it, and the graphs in it, without: each step then has a state of its own in the run's "
                 "checkpointer",
             )
-        remote = remote_graph(runnable)
         known = _own_card(runnable)
         about = description if description is not None else str(getattr(runnable, "description", None) or "")
         card = SpecialistCard(
