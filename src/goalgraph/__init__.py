@@ -94,6 +94,7 @@ if TYPE_CHECKING:
     )
     from goalgraph.planner.roles import Role
     from goalgraph.planner.rule_reviser import RuleReviser
+    from goalgraph.planner.source import Source
     from goalgraph.planner.validation import (
         PlanPolicy,
         validate_plan,
@@ -182,6 +183,7 @@ __all__ = [
     "Roles",
     "RuleReviser",
     "RunPaused",
+    "Source",
     "Specialist",
     "SpecialistCard",
     "SpecialistRegistry",
@@ -308,6 +310,7 @@ _HOMES = {
     ),
     "goalgraph.planner.roles": ("Role",),
     "goalgraph.planner.rule_reviser": ("RuleReviser",),
+    "goalgraph.planner.source": ("Source",),
     "goalgraph.planner.validation": (
         "PlanPolicy",
         "validate_plan",

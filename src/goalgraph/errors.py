@@ -21,6 +21,9 @@ GoalgraphError
 ├── DamagedArtifact (ValueError)        what is kept under a reference is not what was put there
 ├── NoConfinement (RuntimeError)        a program cannot be confined on this machine
 ├── ProgramFailed (RuntimeError)        a program in a sandbox came to nothing usable
+├── InvalidInput (ValueError)           a step's input that its specialist cannot take
+├── ToolFailed (RuntimeError)           a tool says that it failed
+├── ServerGone (ConnectionError)        a server of tools cannot be reached any more
 ├── InvalidPrompt (ValueError)          a template rendered with missing or surplus values
 ├── HookFailed (RuntimeError)           a hook of the caller's raised, see ``hook``
 ├── SynthesisFailed (RuntimeError)      the answer could not be written
@@ -54,6 +57,7 @@ __all__ = [
     "InvalidAnswer",
     "InvalidData",
     "InvalidGoal",
+    "InvalidInput",
     "InvalidPlan",
     "InvalidPrompt",
     "InvalidSpecialist",
@@ -72,8 +76,10 @@ __all__ = [
     "ProgramFailed",
     "RunBusy",
     "RunPaused",
+    "ServerGone",
     "StaleRequest",
     "SynthesisFailed",
+    "ToolFailed",
     "UnknownModel",
     "UnknownPlan",
     "UnknownRequest",
@@ -245,6 +251,18 @@ class UnknownPlan(GoalgraphError, LookupError):
 
 class InvalidData(GoalgraphError, ValueError):
     """A data file or document that cannot be read."""
+
+
+class InvalidInput(GoalgraphError, ValueError):
+    """A step's input that its specialist cannot take; trying again would not help."""
+
+
+class ToolFailed(GoalgraphError, RuntimeError):
+    """A tool was called, and says that it failed."""
+
+
+class ServerGone(GoalgraphError, ConnectionError):
+    """A server of tools cannot be reached, or went away during a call; whether the call took effect is not known."""
 
 
 class MissingArtifact(GoalgraphError, LookupError):

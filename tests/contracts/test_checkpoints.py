@@ -20,6 +20,7 @@ STORED = {
     "goalgraph.planner.outcome.Usage",
     "goalgraph.planner.plan.Plan",
     "goalgraph.planner.reviewed.PlanInReview",
+    "goalgraph.planner.source.Source",
 }
 """A class that is moved, or renamed, comes back from old databases as plain data: its old place must go on to work."""
 CHANNELS = {
@@ -33,8 +34,10 @@ CHANNELS = {
     "outcomes",
     "plan",
     "review",
+    "sources",
     "started_at",
     "status",
+    "structured_response",
     "usage",
 }
 """A channel that is renamed is empty in runs of before."""

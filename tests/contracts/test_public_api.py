@@ -70,6 +70,7 @@ NAMES = [
     "Roles",
     "RuleReviser",
     "RunPaused",
+    "Source",
     "Specialist",
     "SpecialistCard",
     "SpecialistRegistry",

@@ -134,6 +134,18 @@ def test_a_copy_and_the_registry_go_their_own_ways() -> None:
     assert len(registry) == 0
 
 
+def test_what_is_given_out_cannot_change_the_registry() -> None:
+    schema: dict[str, Any] = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    registry = SpecialistRegistry([named("a", output_schema=schema), named("b")])
+    given = registry.cards
+    cast("Any", given[0].output_schema)["properties"]["n"]["type"] = "string"
+    assert registry.cards[0].output_schema == {"type": "object", "properties": {"n": {"type": "integer"}}}
+    assert registry.cards == (registry.get("a").card, registry.get("b").card)
+    found = list(registry)
+    found.clear()
+    assert len(registry) == 2
+
+
 def test_a_registry_can_change_while_it_is_gone_through() -> None:
     registry = SpecialistRegistry([named("a"), named("b")])
     for one in registry:

@@ -186,5 +186,5 @@ async def test_a_slow_function_does_not_hold_up_the_loop() -> None:
 
 
 async def test_a_function_that_returns_something_else_fails_the_synthesis() -> None:
-    with pytest.raises(SynthesisFailed, match="must return text or a Synthesis, found int"):
+    with pytest.raises(SynthesisFailed, match="must return text, JSON or a Synthesis, found int"):
         await as_synthesizer(lambda _asked: 3).synthesize(request(AB))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

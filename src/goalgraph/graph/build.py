@@ -37,7 +37,7 @@ from goalgraph.specialists.artifacts import ArtifactStore, as_store
 from goalgraph.specialists.assessing import Assess
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.specialists.roles import RoleMaker, Roles
-from goalgraph.synthesis import SynthesisSpec, as_synthesizer
+from goalgraph.synthesis import ResponseSpec, SynthesisSpec, synthesizer_of
 
 __all__ = ["create_plan_agent", "generate_plan"]
 
@@ -54,6 +54,7 @@ def create_plan_agent(
     *,
     decomposer: Decomposer | None = None,
     synthesis: SynthesisSpec | None = None,
+    response_format: ResponseSpec | None = None,
     execution: ExecutionPolicy | None = None,
     approval: ApprovalPolicy | None = None,
     limits: Limits | None = None,
@@ -83,6 +84,10 @@ def create_plan_agent(
             of your own with ``card`` and ``run``. Copied: later changes of a registry do not reach the agent.
         decomposer: Plans in place of the model.
         synthesis: ``"concatenate"`` (default), ``"last_wins"``, ``"model"``, a callable, or a `Synthesizer`.
+        response_format: The form of ``result["structured_response"]``: a pydantic model, or the JSON Schema of an
+            object. The model fills it in from the results of all steps, and without ``synthesis`` its text is the
+            answer; a plan's ``output`` that fits is taken as it is, and without a model the last step's output. The
+            response is stored as plain JSON: ``MyModel.model_validate(result["structured_response"])``.
         execution: How steps are run.
         approval: What a human is asked about before it is done.
         limits: Bounds of a run.
@@ -135,7 +140,7 @@ def create_plan_agent(
     rules = _rules(revision, registry, policy, approval, execution, asks=checkpointer not in (None, False))
     if rules is not None:
         reviser = reviser or reviser_of(chat, own)
-    synthesizer = as_synthesizer(synthesis or "concatenate", chat, prompts=own)
+    synthesizer = synthesizer_of(synthesis, chat, prompts=own, response_format=response_format)
     own_nodes = _KINDS if maker is None else (*_KINDS, _ROLE)
     names = _node_names(registry, own_nodes)
     nodes = (*names.values(), *own_nodes)

@@ -89,6 +89,8 @@ class Decompose:
             "outcomes": Overwrite(value={}),
             "usage": (state.get("usage") or Usage()) + meter.usage if rejected else meter.usage,
             "answer": None,
+            "structured_response": None,
+            "sources": [],
             "status": None,
             "degraded": [],
             **({"carried": []} if state.get("carried") else {}),

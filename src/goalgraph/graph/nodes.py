@@ -1,17 +1,16 @@
 """The nodes around the specialists', once there is a plan: thin I/O around the pure decisions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
-from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Send
 
-from goalgraph.errors import LimitReached, UnknownSpecialist
+from goalgraph.errors import UnknownSpecialist
 from goalgraph.graph import events
 from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.board.transitions import decide, degradations, run_status
@@ -26,7 +25,7 @@ from goalgraph.planner.expressions import ExpressionError, resolve
 from goalgraph.planner.outcome import Outcome, Usage, text_of
 from goalgraph.planner.plan import Plan
 from goalgraph.specialists.results import as_json
-from goalgraph.synthesis import Concatenate, Synthesis, SynthesisRequest, Synthesizer
+from goalgraph.synthesis import StructuredSynthesizer, Synthesis, SynthesisRequest, Synthesizer, named_by, synthesized
 
 __all__ = ["Dispatch", "Gather", "Synthesize"]
 
@@ -136,6 +135,8 @@ class Synthesize:
         runtime.stream_writer(events.RunFinished(type="run_finished", run=run.id, status=status))
         return {
             "answer": answer,
+            "structured_response": as_json(written.structured),
+            "sources": list(written.sources),
             "status": status,
             "degraded": list(reasons),
             "decisions": [*(one for outcome in unordered.values() for one in outcome.decisions), *limits],
@@ -144,32 +145,23 @@ class Synthesize:
         }
 
     async def _written(self, plan: Plan, outcomes: Mapping[str, Outcome], state: PlanState) -> Synthesis:
-        request = SynthesisRequest(goal=state.get("goal", ""), plan=plan, outcomes=outcomes)
+        request = SynthesisRequest(
+            goal=state.get("goal", ""), plan=plan, outcomes=outcomes, min_confidence=self.min_confidence
+        )
         if plan.output is None:
-            return await self._synthesized(request)
+            return await synthesized(self.synthesizer, request)
         try:
             value = resolve(
                 plan.output,
                 scope_of({**plan.inputs, **(state.get("inputs") or {})}, outcomes, RunClock(outcomes.values())),
             )
         except ExpressionError as error:
-            written = await self._synthesized(request)
-            return Synthesis(answer=written.answer, degraded=(f"the plan's output: {error}", *written.degraded))
-        return Synthesis(answer=text_of(value))
-
-    async def _synthesized(self, request: SynthesisRequest) -> Synthesis:
-        """Have the answer written; a synthesizer that fails loses none of the finished work."""
-        try:
-            return await self.synthesizer.synthesize(request)
-        except GraphBubbleUp:
-            raise
-        except Exception as error:
-            plain = await Concatenate().synthesize(request)
-            if isinstance(error, LimitReached):
-                reason = f"the answer is put together without a model, by the limit {error.limit}"
-                return Synthesis(answer=plain.answer, degraded=(reason, *plain.degraded))
-            reason = f"the synthesis failed ({type(error).__name__}: {' '.join(str(error).split())}); parts are joined"
-            return Synthesis(answer=plain.answer, degraded=(reason, *plain.degraded))
+            written = await synthesized(self.synthesizer, request)
+            return replace(written, degraded=(f"the plan's output: {error}", *written.degraded))
+        taken = Synthesis(answer=text_of(value), sources=named_by(plan.output, request))
+        if isinstance(self.synthesizer, StructuredSynthesizer):
+            return await self.synthesizer.of_output(value, taken, request)
+        return taken
 
 
 def _plan(state: PlanState) -> Plan:

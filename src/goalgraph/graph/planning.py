@@ -40,6 +40,7 @@ from goalgraph.specialists.router import route
 from goalgraph.specialists.specialist import StepContext, StepTask
 from goalgraph.synthesis import SynthesisRequest, Synthesizer
 from goalgraph.synthesis.model import ModelSynthesizer
+from goalgraph.synthesis.structured import StructuredSynthesizer
 
 __all__ = ["decomposer_of", "drafted", "estimated", "generate_plan", "registry_of", "request_of", "reviser_of"]
 
@@ -177,7 +178,7 @@ def estimated(
     cards = registry.cards
     flat = compile_plan(whole, cards)
     execution = execution or ExecutionPolicy()
-    call = _synthesis_call(synthesizer, goal or plan.description or plan.name, flat)
+    calls = _synthesis_calls(synthesizer, goal or plan.description or plan.name, flat)
     return estimate_plan(
         flat,
         cards,
@@ -189,7 +190,7 @@ def estimated(
         retry=_plain(execution.retry),
         timeout=execution.step_timeout,
         asked=_asked_by(registry, goal),
-        calls=[call] if call is not None else [],
+        calls=calls,
     )
 
 
@@ -271,14 +272,19 @@ def _asked_by(registry: SpecialistRegistry, goal: str) -> Asked:
     return asked
 
 
-def _synthesis_call(synthesizer: Synthesizer | None, goal: str, flat: Plan) -> ModelCall | None:
-    if not isinstance(synthesizer, ModelSynthesizer):
-        return None
+def _synthesis_calls(synthesizer: Synthesizer | None, goal: str, flat: Plan) -> list[ModelCall]:
+    if isinstance(synthesizer, StructuredSynthesizer):
+        before = _synthesis_calls(synthesizer.text, goal, flat)
+        return before if synthesizer.model_name is None else [*before, _synthesis_call(synthesizer, goal, flat)]
+    return [_synthesis_call(synthesizer, goal, flat)] if isinstance(synthesizer, ModelSynthesizer) else []
+
+
+def _synthesis_call(synthesizer: ModelSynthesizer | StructuredSynthesizer, goal: str, flat: Plan) -> ModelCall:
     some = {step.id: Outcome(step=step.id, status="succeeded", output="-") for step in flat.steps}
     prompt = synthesizer.prompt(SynthesisRequest(goal=goal, plan=flat, outcomes=some))
     return ModelCall(
-        name="synthesis",
-        model=synthesizer.model_name,
+        name="synthesis" if isinstance(synthesizer, ModelSynthesizer) else "structured response",
+        model=synthesizer.model_name or "",
         prompt=prompt,
         reads_results=True,
         most=synthesizer.max_input_tokens,

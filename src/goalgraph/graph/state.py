@@ -14,6 +14,7 @@ from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.planner.plan import Plan
 from goalgraph.planner.reviewed import PlanInReview
+from goalgraph.planner.source import Source
 
 __all__ = ["PlanInput", "PlanOutput", "PlanState", "StepSend"]
 
@@ -60,6 +61,11 @@ class PlanOutput(TypedDict, total=False):
 
     goal: str
     answer: str
+    structured_response: JsonValue
+    """The answer in the form that ``response_format`` asks for: plain JSON, which ``MyModel.model_validate`` takes;
+    None where there is none."""
+    sources: list[Source]
+    """What the answer was made from."""
     status: RunStatus
     degraded: list[str]
     """What is missing or weak, in words; empty where nothing is."""
@@ -85,6 +91,8 @@ class PlanState(TypedDict, total=False):
     """ISO 8601, UTC: when the plan was made."""
     outcomes: Outcomes
     answer: str | None
+    structured_response: JsonValue
+    sources: list[Source]
     status: RunStatus | None
     degraded: list[str]
     decisions: Decisions

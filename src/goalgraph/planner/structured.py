@@ -29,6 +29,7 @@ async def ask_for_json(
     schema: Mapping[str, "JsonValue"],
     *,
     on_part: Callable[[Mapping[str, object]], None] | None = None,
+    strict: bool = True,
 ) -> Answer | PlanProblem:
     """Ask for an object that fits a schema, in the strictest way that the model knows.
 
@@ -39,6 +40,8 @@ async def ask_for_json(
         on_part: Called with what is certain of the object while it is being written, in a stream: fields whose values,
             and lists whose elements, have been read to their end; and with the whole at last. Where a stream breaks,
             the answer is asked for once more, in one piece, and need not go on as what was told before.
+        strict: Whether the provider is to hold the answer to the schema. What providers can hold is a part of JSON
+            Schema: objects are closed, and all of their fields required.
 
     Returns:
         What was filled in, not checked against the schema; or what is wrong with the answer's form.
@@ -49,14 +52,15 @@ async def ask_for_json(
     """
     name, keys = str(schema["title"]), tuple(cast("Mapping[str, object]", schema["properties"]))
     if on_part is None:
-        return read_answer(await _ask(model, messages, schema, keys=keys), name=name, keys=keys)
+        return read_answer(await _ask(model, messages, schema, keys=keys, strict=strict), name=name, keys=keys)
     told: list[Mapping[str, object]] = []
 
     def tell(part: Mapping[str, object]) -> None:
         told[:] = [part]
         on_part(part)
 
-    answer = read_answer(await _ask(model, messages, schema, keys=keys, on_part=tell), name=name, keys=keys)
+    raw = await _ask(model, messages, schema, keys=keys, strict=strict, on_part=tell)
+    answer = read_answer(raw, name=name, keys=keys)
     data = answer.data if isinstance(answer, Answer) else None
     if isinstance(data, Mapping) and [cast("object", data)] != told:
         on_part(cast("Mapping[str, object]", data))
@@ -69,15 +73,16 @@ async def _ask(
     schema: Mapping[str, "JsonValue"],
     *,
     keys: Collection[str],
+    strict: bool,
     on_part: Callable[[Mapping[str, object]], None] | None = None,
 ) -> "BaseMessage":
     whole, streaming = for_this_loop(model, whole=True), _streaming(model)
     for method in _methods(model):
-        asked = _structured(whole, schema, method)
+        asked = _structured(whole, schema, method, strict)
         if asked is None:
             continue
         try:
-            if on_part is not None and (bound := _bound(_structured(streaming, schema, method))) is not None:
+            if on_part is not None and (bound := _bound(_structured(streaming, schema, method, strict))) is not None:
                 raw = await _streamed(model, bound, messages, keys, on_part)
                 if raw is not None:
                     return raw
@@ -142,10 +147,10 @@ def _methods(model: "BaseChatModel") -> Iterator[_Method]:
 
 
 def _structured(
-    model: "BaseChatModel", schema: Mapping[str, "JsonValue"], method: _Method
+    model: "BaseChatModel", schema: Mapping[str, "JsonValue"], method: _Method, strict: bool
 ) -> "Runnable[list[BaseMessage], object] | None":
     known = _parameters(model)
-    options: dict[str, object] = {"method": method, "strict": True}
+    options: dict[str, object] = {"method": method, "strict": strict}
     chosen = {option: value for option, value in options.items() if option in known}
     try:
         asked = model.with_structured_output(dict(schema), include_raw=True, **chosen)

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from typing import cast
 
 from goalgraph.errors import InvalidSpecialist, UnknownSpecialist
@@ -105,8 +106,8 @@ class SpecialistRegistry:
 
     @property
     def cards(self) -> tuple[SpecialistCard, ...]:
-        """What planners and routers know of the specialists."""
-        return tuple(one.card for one in self._by_name.values())
+        """What planners and routers know of the specialists; whoever changes a schema in it changes a copy."""
+        return tuple(_own(one.card) for one in self._by_name.values())
 
     def __iter__(self) -> Iterator[Specialist]:
         return iter(tuple(self._by_name.values()))
@@ -116,6 +117,12 @@ class SpecialistRegistry:
 
     def __contains__(self, name: object) -> bool:
         return name in self._by_name
+
+
+def _own(card: SpecialistCard) -> SpecialistCard:
+    if card.output_schema is None:
+        return card
+    return card.model_copy(update={"output_schema": deepcopy(card.output_schema)})
 
 
 def _skeleton(name: str) -> str:

@@ -1,12 +1,10 @@
-"""JSON Schemas of outputs and answers: declared by models and functions, checked against values."""
+"""JSON Schemas of outputs and answers, declared by models and functions."""
 
 import functools
 import inspect
 import json
-import re
 from collections.abc import Callable, Mapping
-from itertools import islice
-from typing import Any, TypeGuard, cast, get_type_hints
+from typing import TypeGuard, cast, get_type_hints
 
 from langchain_core.messages import BaseMessage
 from pydantic import BaseModel, JsonValue
@@ -14,6 +12,7 @@ from pydantic.errors import PydanticUserError
 
 from goalgraph.errors import InvalidSpecialist
 from goalgraph.planner.checks.json_schemas import schema_fault
+from goalgraph.planner.checks.misfits import misfits
 from goalgraph.specialists.specialist import StepResult
 
 __all__ = ["OutputType", "declared_schema", "misfits", "returned_schema"]
@@ -21,9 +20,7 @@ __all__ = ["OutputType", "declared_schema", "misfits", "returned_schema"]
 OutputType = type[BaseModel] | Mapping[str, JsonValue]
 """What an output is to be: a pydantic model, or a JSON Schema."""
 
-_MOST = 20
 _LONGEST = 200
-"""Characters of one misfit: the value it quotes may be megabytes."""
 
 
 def declared_schema(output: OutputType, who: str) -> dict[str, JsonValue]:
@@ -70,38 +67,9 @@ def returned_schema(function: Callable[..., object]) -> dict[str, JsonValue] | N
         return None  # what an annotation names may not be there at run time
 
 
-def misfits(value: JsonValue, schema: Mapping[str, JsonValue]) -> str:
-    """Say on one line all that keeps a value from fitting a JSON Schema; empty where nothing does.
-
-    References to other documents are not followed: whoever wrote the schema may be a stranger.
-    """
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import UnknownType
-    from referencing.exceptions import Unresolvable
-    from referencing.jsonschema import EMPTY_REGISTRY
-
-    checker = Draft202012Validator.FORMAT_CHECKER
-    validator: Any = Draft202012Validator(dict(schema), registry=EMPTY_REGISTRY, format_checker=checker)
-    told: list[str] = []
-    try:
-        for error in islice(validator.iter_errors(value), _MOST + 1):
-            told.append(_shown(str(error.json_path), str(error.message)) if len(told) < _MOST else "and more")
-    except Unresolvable as error:
-        return f"the schema refers to {error.ref!r}, which is not in it"
-    except (UnknownType, RecursionError, TypeError, ValueError, AttributeError, re.error) as error:
-        return f"the schema cannot be used ({type(error).__name__}): {_first_line(error)}"
-    return "; ".join(told)
-
-
 def _is_model(found: object) -> TypeGuard[type[BaseModel]]:
     """Whether it is a class of models; messages and results are read for what is in them."""
     return inspect.isclass(found) and issubclass(found, BaseModel) and not issubclass(found, (BaseMessage, StepResult))
-
-
-def _shown(path: str, message: str) -> str:
-    where = path.removeprefix("$").removeprefix(".")
-    text = " ".join(f"{where}: {message}".split() if where else message.split())
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 + 5 :]}"
 
 
 def _first_line(error: Exception) -> str:

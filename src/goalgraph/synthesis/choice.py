@@ -2,25 +2,31 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, cast
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import BaseModel, JsonValue
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from goalgraph.errors import SynthesisFailed
+from goalgraph.planner.outcome import text_of
 from goalgraph.prompts import Prompts
 from goalgraph.synthesis.model import ModelSynthesizer
 from goalgraph.synthesis.plain import Concatenate, LastWins
+from goalgraph.synthesis.response_format import ResponseSpec, as_response_format
+from goalgraph.synthesis.structured import StructuredSynthesizer
 from goalgraph.synthesis.synthesizer import Synthesis, SynthesisRequest, Synthesizer
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-__all__ = ["SynthesisSpec", "as_synthesizer"]
+__all__ = ["SynthesisSpec", "Written", "as_synthesizer", "synthesizer_of"]
+
+Written = str | Synthesis | BaseModel | Mapping[str, Any] | Sequence[Any]
+"""What a function may return: text, a `Synthesis`, or JSON, whose text is then the answer."""
 
 SynthesisSpec = (
-    str
-    | Synthesizer
-    | Callable[[SynthesisRequest], str | Synthesis]
-    | Callable[[SynthesisRequest], Awaitable[str | Synthesis]]
+    str | Synthesizer | Callable[[SynthesisRequest], Written] | Callable[[SynthesisRequest], Awaitable[Written]]
 )
 """``"concatenate"``, ``"last_wins"``, ``"model"``, a synthesizer, or a function, which may be asynchronous."""
 
@@ -31,7 +37,8 @@ def as_synthesizer(
     """Return the synthesizer that a spec stands for.
 
     Args:
-        spec: A name, a synthesizer, or a function of the request that returns text or a `Synthesis`.
+        spec: A name, a synthesizer, or a function of the request that returns text, a `Synthesis`, or an object, a
+            list or a pydantic model, which is then the structured answer too.
         model: For ``"model"``.
         prompts: For ``"model"``; None: the built-in ones.
 
@@ -46,6 +53,27 @@ def as_synthesizer(
     if callable(spec):
         return _Custom(spec)
     raise TypeError(f"synthesis must be a name, a function or a synthesizer, found {cast('object', spec)!r}")
+
+
+def synthesizer_of(
+    spec: SynthesisSpec | None,
+    model: "BaseChatModel | None",
+    *,
+    prompts: Prompts | None = None,
+    response_format: ResponseSpec | None = None,
+) -> Synthesizer:
+    """Return who writes the answer: as the spec says, and in a form where one is given.
+
+    Without a spec it is ``"concatenate"``; with a form, whoever fills it in writes the text too.
+
+    Raises:
+        ValueError: As for `as_synthesizer`, or the form is none.
+        TypeError: As for `as_synthesizer`.
+    """
+    if response_format is None:
+        return as_synthesizer(spec if spec is not None else "concatenate", model, prompts=prompts)
+    text = as_synthesizer(spec, model, prompts=prompts) if spec is not None else None
+    return StructuredSynthesizer(as_response_format(response_format), text=text, model=model, prompts=prompts)
 
 
 def _named(name: str, model: "BaseChatModel | None", prompts: Prompts | None) -> Synthesizer:
@@ -76,7 +104,22 @@ class _Custom:
             return returned
         if isinstance(returned, str):
             return Synthesis(answer=returned)
+        if isinstance(returned, (BaseModel, Mapping, list, tuple)):
+            found = _as_json(cast("object", returned))
+            return Synthesis(answer=text_of(found), structured=found)
         raise SynthesisFailed(
-            f"the synthesis function must return text or a Synthesis, found {type(returned).__name__}",
-            hint="return a str, or goalgraph.synthesis.Synthesis",
+            f"the synthesis function must return text, JSON or a Synthesis, found {type(returned).__name__}",
+            hint="return a str, a dict, a list, a pydantic model, or goalgraph.synthesis.Synthesis",
         )
+
+
+def _as_json(returned: object) -> JsonValue:
+    try:
+        if isinstance(returned, BaseModel):
+            return cast("JsonValue", returned.model_dump(mode="json", by_alias=True, round_trip=True))
+        return cast("JsonValue", to_jsonable_python(returned, inf_nan_mode="null"))
+    except (PydanticSerializationError, ValueError, RecursionError) as error:
+        raise SynthesisFailed(
+            f"what the synthesis function returned has no JSON form: {' '.join(str(error).split())[:300]}",
+            hint="return texts, numbers, booleans, lists and objects of these",
+        ) from error

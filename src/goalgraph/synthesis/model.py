@@ -1,23 +1,14 @@
 """An answer written by a chat model, streamed, within its context window."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 from goalgraph.errors import ModelFailed
-from goalgraph.models import Ending, complete, ending, for_this_loop, model_name, typed_failures
-from goalgraph.prompts import (
-    DEFAULT_PROMPTS,
-    FittedPrompt,
-    Prompts,
-    Summarizer,
-    fenced,
-    fit_prompt,
-    prompt_limit,
-    unheard,
-)
-from goalgraph.synthesis.parts import Gap, Part, gaps, parts
+from goalgraph.models import Ending, ending, for_this_loop, model_name, typed_failures
+from goalgraph.prompts import Prompts
+from goalgraph.synthesis.parts import parts
 from goalgraph.synthesis.plain import Concatenate
+from goalgraph.synthesis.prompting import ResultsPrompt
+from goalgraph.synthesis.sources import cited
 from goalgraph.synthesis.synthesizer import Synthesis, SynthesisRequest
 
 if TYPE_CHECKING:
@@ -25,12 +16,6 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessageChunk, BaseMessage
 
 __all__ = ["ModelSynthesizer"]
-
-_MAX_GAPS = 50
-"""Steps without a result that are listed one by one."""
-
-_GOAL, _GAPS = "the goal", "the list of steps without a result"
-_SUMMARY_TASK = "Write the answer to the goal from the results of all steps, of which the text is one."
 
 
 class ModelSynthesizer:
@@ -58,30 +43,37 @@ class ModelSynthesizer:
             ValueError: ``max_input_tokens`` is not positive.
         """
         self._model = model
-        self._limit = prompt_limit(model, max_input_tokens)
-        self._summarizes = summarize
-        self._prompts = prompts or DEFAULT_PROMPTS
+        self._results = ResultsPrompt(
+            model,
+            system="synthesize_system",
+            max_input_tokens=max_input_tokens,
+            summarize=summarize,
+            prompts=prompts,
+        )
 
     async def synthesize(self, request: SynthesisRequest) -> Synthesis:
         """Ask for the answer; its tokens stream to whoever listens to the model.
 
         Results too long for the window are summarised, where that is allowed, or else cut in the middle; ``degraded``
-        says which.
+        says which. Sources are the steps that the answer cites, as ``[step_id]``, then those it does not; marks that
+        name no step stay in the text, and ``degraded`` names them.
         """
         found = parts(request)
         if not found:
             return Synthesis(answer="")
-        fitted = await self._prompt(request.goal, found, gaps(request))
+        fitted = await self._results.fitted(request, found)
         (system, user), lost = fitted.messages, fitted.lost
         try:
             message = await self._answer(system, user)
         except ModelFailed as error:
             return await _unwritten(request, str(error))
-        how = ending(message)
-        if how in ("complete", "truncated") and message.text.strip():
-            cut = ("the answer was cut at the model's token limit",) if how == "truncated" else ()
-            return Synthesis(answer=message.text.strip(), degraded=(*lost, *cut), message_id=message.id)
-        return await _unwritten(request, _because(how))
+        how, text = ending(message), message.text.strip()
+        if how not in ("complete", "truncated") or not text:
+            return await _unwritten(request, _because(how))
+        cut = ("the answer was cut at the model's token limit",) if how == "truncated" else ()
+        sources, unknown = cited(text, found, {step.id for step in request.plan.steps})
+        strange = (f"the answer cites what is no step: {', '.join(unknown)}",) if unknown else ()
+        return Synthesis(answer=text, degraded=(*lost, *cut, *strange), sources=sources, message_id=message.id)
 
     @property
     def model_name(self) -> str:
@@ -91,52 +83,11 @@ class ModelSynthesizer:
     @property
     def max_input_tokens(self) -> int:
         """Most tokens of the prompt."""
-        return self._limit
+        return self._results.limit
 
     def prompt(self, request: SynthesisRequest) -> str:
         """Render what the model would be sent if nothing were too long for it; nothing is called."""
-        texts, write = self._frame(request.goal, parts(request), gaps(request))
-        return "\n\n".join(write(texts, {}))
-
-    def _frame(
-        self, goal: str, found: Sequence[Part], missing: Sequence[Gap]
-    ) -> tuple[dict[str, str], Callable[[Mapping[str, str], Mapping[str, str]], tuple[str, str]]]:
-        """Return the texts of the prompt, by name, and what writes it from them."""
-        system = self._prompts.render("synthesize_system")
-        texts = {_GOAL: goal}
-        for part in found:
-            texts |= {_task(part): part.task, _result(part): part.text}
-            if part.notes:
-                texts[_notes(part)] = "\n".join(part.notes)
-        if missing:
-            texts[_GAPS] = _listed(missing)
-
-        def write(texts: Mapping[str, str], how: Mapping[str, str]) -> tuple[str, str]:
-            shown = [_shown(part, texts, how) for part in found]
-            gone = fenced(texts[_GAPS]) if missing else ""
-            return system, self._prompts.render("synthesize", goal=fenced(texts[_GOAL]), parts=shown, missing=gone)
-
-        return texts, write
-
-    async def _prompt(self, goal: str, found: Sequence[Part], missing: Sequence[Gap]) -> FittedPrompt:
-        name = model_name(self._model)
-        texts, write = self._frame(goal, found, missing)
-        summarizer = Summarizer(
-            ask=partial(complete, unheard(self._model)),
-            limit=self._limit,
-            goal=goal,
-            task=_SUMMARY_TASK,
-            prompts=self._prompts,
-            model_name=name,
-        )
-        return await fit_prompt(
-            write,
-            texts,
-            self._limit,
-            first=(_GOAL,),
-            model_name=name,
-            summarizer=summarizer if self._summarizes else None,
-        )
+        return self._results.whole(request)
 
     async def _answer(self, system: str, user: str) -> "BaseMessage":
         from langchain_core.messages import HumanMessage, SystemMessage
@@ -168,34 +119,6 @@ class _BrokenOff(ModelFailed):
     """A stream that ended in the middle."""
 
 
-def _task(part: Part) -> str:
-    return f"the task of step {part.step!r}"
-
-
-def _result(part: Part) -> str:
-    return f"the result of step {part.step!r}"
-
-
-def _notes(part: Part) -> str:
-    return f"what step {part.step!r} says that it lacks"
-
-
-def _shown(part: Part, texts: Mapping[str, str], how: Mapping[str, str]) -> dict[str, str]:
-    return {
-        "step": part.step,
-        "task": fenced(texts[_task(part)]),
-        "text": fenced(texts[_result(part)]),
-        "notes": fenced(texts[_notes(part)]) if part.notes else "",
-        "marks": "; ".join(filter(None, (part.weak, how.get(_result(part), "")))),
-    }
-
-
-def _listed(missing: Sequence[Gap]) -> str:
-    lines = [f"- [{gap.step}] {' '.join(gap.reason.split())[:300]}" for gap in missing[:_MAX_GAPS]]
-    rest = len(missing) - _MAX_GAPS
-    return "\n".join([*lines, f"- and {rest} more"] if rest > 0 else lines)
-
-
 def _because(how: Ending) -> str:
     reasons: dict[Ending, str] = {
         "filtered": "a content filter stopped its answer",
@@ -207,4 +130,5 @@ def _because(how: Ending) -> str:
 
 async def _unwritten(request: SynthesisRequest, why: str) -> Synthesis:
     plain = await Concatenate().synthesize(request)
-    return Synthesis(answer=plain.answer, degraded=(f"the results are put together as they are, because {why}",))
+    reason = f"the results are put together as they are, because {why}"
+    return Synthesis(answer=plain.answer, degraded=(reason,), sources=plain.sources)

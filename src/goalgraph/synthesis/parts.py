@@ -7,6 +7,7 @@ from goalgraph.planner import dag
 from goalgraph.planner.naming import reference
 from goalgraph.planner.outcome import Outcome, text_of
 from goalgraph.planner.plan import ParallelStep, Plan, Step
+from goalgraph.planner.signals import CONFLICT
 from goalgraph.planner.wording import task_of, title_of
 from goalgraph.synthesis.synthesizer import SynthesisRequest
 
@@ -25,8 +26,19 @@ class Part:
     text: str
     weak: str
     """Says that, and how far, the outcome's confidence is too low; empty where it is not."""
+    conflict: str
+    """Says that its specialist reports results that contradict each other, and which; empty where it does not, or where
+    that was decided."""
     notes: tuple[str, ...]
     """Why its specialist thinks it less than was asked for."""
+    title: str
+    """What the step was to do, on one line."""
+    specialist: str | None
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What stands beside it in an answer, and in the prompt for one."""
+        return tuple(filter(None, (self.weak, self.conflict)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +50,7 @@ class Gap:
 
 
 def parts(request: SynthesisRequest, among: Collection[str] | None = None) -> tuple[Part, ...]:
-    """Usable outcomes, in plan order; those below their step's ``min_confidence`` are marked as weak.
+    """Usable outcomes, in plan order; those below their step's ``min_confidence``, or the run's, are marked as weak.
 
     The work of specialists always counts. What humans filled in, what was computed and what a group says of itself
     counts at the plan's ends, and there only where it is not the same text once more. Decisions never do.
@@ -58,7 +70,18 @@ def parts(request: SynthesisRequest, among: Collection[str] | None = None) -> tu
             continue
         texts.add(text)
         task = task_of(step) if step.type == "agent" else title_of(step)
-        found.append(Part(step=step.id, task=task, text=text, weak=_weakness(step, outcome), notes=outcome.degraded))
+        found.append(
+            Part(
+                step=step.id,
+                task=task,
+                text=text,
+                weak=_weakness(step, outcome, request.min_confidence),
+                conflict=_conflict(step, outcome, request),
+                notes=outcome.degraded,
+                title=title_of(step),
+                specialist=outcome.specialist,
+            )
+        )
     return tuple(found)
 
 
@@ -139,11 +162,24 @@ def _items_text(items: list[str]) -> str:
     return "\n\n".join(f"### {number}\n\n{text}" for number, text in told)
 
 
-def _weakness(step: Step, outcome: Outcome) -> str:
-    floor = step.min_confidence if step.type == "agent" else None
+def _weakness(step: Step, outcome: Outcome, least: float | None) -> str:
+    own = step.min_confidence if step.type == "agent" else None
+    floor = own if own is not None else least
     if floor is None or outcome.confidence is None or outcome.confidence >= floor:
         return ""
     return f"low confidence: {outcome.confidence:g}"
+
+
+def _conflict(step: Step, outcome: Outcome, request: SynthesisRequest) -> str:
+    if CONFLICT not in outcome.signals or any(decision.kind == "conflict" for decision in outcome.decisions):
+        return ""
+    needs = dag.graph(request.plan)[step.id]
+    known = [one.id for one in request.plan.steps if one.id in needs and one.id in request.outcomes]
+    between = [one for one in known if request.outcomes[one].status == "succeeded"]
+    if not between:
+        return "reports a conflict"
+    among = "in the result" if len(between) == 1 else "between the results"
+    return f"reports a conflict {among} of {' and '.join(map(repr, between))}"
 
 
 def _reason(outcome: Outcome | None) -> str:

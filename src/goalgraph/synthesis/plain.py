@@ -2,11 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
+from goalgraph.errors import LimitReached
 from goalgraph.synthesis.parts import Part, ends, parts
-from goalgraph.synthesis.synthesizer import Synthesis, SynthesisRequest
+from goalgraph.synthesis.sources import source_of
+from goalgraph.synthesis.synthesizer import Synthesis, SynthesisRequest, Synthesizer
 
-__all__ = ["Concatenate", "LastWins"]
+__all__ = ["Concatenate", "LastWins", "synthesized"]
 
 _MAX_HEADING = 100
 """Characters of a task that still make a heading; a longer one, or one to be filled in, is named by its step's id."""
@@ -15,17 +18,20 @@ _MAX_HEADING = 100
 class Concatenate:
     """All usable outcomes in plan order: one as it is, several as sections under their tasks.
 
-    What failed or was skipped is left out; what is weak says so under its heading.
+    What failed or was skipped is left out; what is weak, or reports a conflict, says so under its heading.
     """
 
     async def synthesize(self, request: SynthesisRequest) -> Synthesis:
         """Put the outcomes together; the answer is empty where there are none."""
         found = parts(request)
         if len(found) == 1:
-            return Synthesis(answer=_marked(found[0]))
+            return Synthesis(answer=_marked(found[0]), sources=(source_of(found[0]),))
         headings = _headings(found)
-        sections = [f"## {heading}\n\n{_marked(part)}" for heading, part in zip(headings, found, strict=True)]
-        return Synthesis(answer="\n\n".join(sections))
+        under = list(zip(headings, found, strict=True))
+        return Synthesis(
+            answer="\n\n".join(f"## {heading}\n\n{_marked(part)}" for heading, part in under),
+            sources=tuple(source_of(part, (heading,)) for heading, part in under),
+        )
 
 
 class LastWins:
@@ -46,7 +52,24 @@ class LastWins:
             if last.step in at_end
             else (f"the answer is that of the earlier step {last.step!r}: no last step has one",)
         )
-        return Synthesis(answer=_marked(last), degraded=lost)
+        return Synthesis(answer=_marked(last), degraded=lost, sources=(source_of(last),))
+
+
+async def synthesized(synthesizer: Synthesizer, request: SynthesisRequest) -> Synthesis:
+    """Have the answer written; a synthesizer that fails loses none of the finished work."""
+    from langgraph.errors import GraphBubbleUp
+
+    try:
+        return await synthesizer.synthesize(request)
+    except GraphBubbleUp:
+        raise
+    except Exception as error:
+        plain = await Concatenate().synthesize(request)
+        if isinstance(error, LimitReached):
+            reason = f"the answer is put together without a model, by the limit {error.limit}"
+            return replace(plain, degraded=(reason, *plain.degraded))
+        reason = f"the synthesis failed ({type(error).__name__}: {' '.join(str(error).split())}); parts are joined"
+        return replace(plain, degraded=(reason, *plain.degraded))
 
 
 def _headings(found: Sequence[Part]) -> list[str]:
@@ -61,4 +84,4 @@ def _heading(part: Part) -> str:
 
 
 def _marked(part: Part) -> str:
-    return f"*({part.weak})*\n\n{part.text}" if part.weak else part.text
+    return f"*({'; '.join(part.marks)})*\n\n{part.text}" if part.marks else part.text

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from pydantic import JsonValue
+
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Plan
+from goalgraph.planner.source import Source
 
 __all__ = ["Synthesis", "SynthesisRequest", "Synthesizer"]
 
@@ -19,6 +22,8 @@ class SynthesisRequest:
     """Flat, as it ran."""
     outcomes: Mapping[str, Outcome]
     """By step id; a step that never ran has none."""
+    min_confidence: float | None = None
+    """For steps that set none of their own: below it an outcome is marked as weak."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +34,10 @@ class Synthesis:
     """Empty where no step has a usable outcome."""
     degraded: tuple[str, ...] = ()
     """What was lost in writing it, beyond what the outcomes themselves lack."""
+    structured: JsonValue = None
+    """The answer as JSON, where whoever wrote it gives one."""
+    sources: tuple[Source, ...] = field(default=(), compare=False)
+    """What it was made from, in the order of use; empty where whoever wrote it does not say."""
     message_id: str | None = field(default=None, compare=False)
     """Of the chat message the answer was streamed as, so that listeners to messages do not get it a second time."""
 

@@ -10,7 +10,7 @@ from time import perf_counter
 from langgraph.types import RetryPolicy
 from pydantic import JsonValue
 
-from goalgraph.errors import LimitReached
+from goalgraph.errors import InvalidInput, LimitReached
 from goalgraph.graph.policies import NativeRetry
 from goalgraph.graph.steps.attempts import Report, Surroundings, Terms, attempted
 from goalgraph.graph.steps.failures import described
@@ -142,6 +142,7 @@ def _refused(error: LimitReached) -> str:
 def _error(failure: BaseException) -> StepError:
     codes: dict[type[BaseException], str] = {
         Overdue: "timeout",
+        InvalidInput: "invalid_input",
         InvalidOutput: "invalid_output",
         OutputTooLarge: "output_too_large",
     }

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal, cast
 
-from goalgraph.errors import MissingExtra, ModelFailed, UnknownModel
+from goalgraph.errors import InvalidInput, MissingExtra, ModelFailed, UnknownModel
 
 __all__ = ["Kind", "described", "is_transient", "kind_of", "leaves", "named", "retry_after"]
 
@@ -55,7 +55,7 @@ _STAYING = frozenset(
 )
 """Names of errors that look like the transport's, and are wrong addresses or certificates."""
 
-_OURS = (MissingExtra, UnknownModel)
+_OURS = (InvalidInput, MissingExtra, UnknownModel)
 _STATUS_FIELDS = ("status_code", "http_status", "status", "code")
 _MOST_LINKS = 20
 _MOST_NAMED = 5
