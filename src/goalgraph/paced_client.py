@@ -49,8 +49,7 @@ class PacedClient(DefaultAsyncHttpxClient):
         if turn is None:
             turn = self._turns[place] = asyncio.Lock()
         async with turn:  # the first to come is the first to go
-            while (seconds := _take(place)) > 0:
-                await asyncio.sleep(seconds)
+            await _passed(place)
         sent = monotonic()
         response = await super().send(request, **kwargs)
         asked = _retry_after(response.headers) if response.status_code == _TOO_MANY else None
@@ -69,9 +68,14 @@ def forget_paces() -> None:
         _paces.clear()
 
 
-def _take(place: Place) -> float:
-    with _lock:
-        return _pace(place).take(monotonic())
+async def _passed(place: Place) -> None:
+    """Wait for a place, however often it turns out that there is none yet."""
+    while True:
+        with _lock:
+            seconds = _pace(place).take(monotonic())
+        if seconds <= 0:
+            return
+        await asyncio.sleep(seconds)
 
 
 def _pace(place: Place) -> Pace:
@@ -86,7 +90,11 @@ def _pace(place: Place) -> Pace:
 
 def _place(request: "Request") -> Place:
     url, headers = request.url, request.headers
-    return f"{url.scheme}://{url.netloc.decode()}", url.path, hash((headers.get("authorization"), headers.get("api-key")))
+    return (
+        f"{url.scheme}://{url.netloc.decode()}",
+        url.path,
+        hash((headers.get("authorization"), headers.get("api-key"))),
+    )
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
