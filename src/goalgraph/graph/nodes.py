@@ -23,6 +23,7 @@ from goalgraph.planner.degrading import simplifications
 from goalgraph.planner.expressions import ExpressionError, resolve
 from goalgraph.planner.outcome import Outcome, Usage, text_of
 from goalgraph.planner.plan import BudgetGuardrail, Plan
+from goalgraph.planner.run_metrics import metrics_of
 from goalgraph.specialists.results import as_json
 from goalgraph.synthesis import Concatenate, Synthesis, SynthesisRequest, Synthesizer
 
@@ -129,6 +130,11 @@ class Synthesize:
             "degraded": list(reasons),
             "decisions": [decision for outcome in unordered.values() for decision in outcome.decisions],
             "usage": sum((*spent, meter.usage), state.get("usage") or Usage()),
+            "metrics": metrics_of(
+                (*outcomes.values(), *(one for step_id, one in unordered.items() if step_id not in outcomes)),
+                started_at=state.get("started_at"),
+                waiting=run_of(config).peaks,
+            ),
             "messages": [AIMessage(answer, id=written.message_id)],
         }
 
