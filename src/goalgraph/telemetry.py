@@ -50,8 +50,8 @@ class _Open:
 class SpanHandler(BaseCallbackHandler):
     """Makes spans: ``agent.invoke(..., config={"callbacks": [SpanHandler()]})``.
 
-    ``invoke_agent <name>`` for a run, with ``goalgraph.run`` and ``goalgraph.status``; inside of it a span for each step
-    (``invoke_agent <specialist>``, or ``step <kind>``) with ``goalgraph.step``, ``goalgraph.status`` and
+    ``invoke_agent <name>`` for a run, with ``goalgraph.run`` and ``goalgraph.status``; inside of it a span for each
+    step (``invoke_agent <specialist>``, or ``step <kind>``) with ``goalgraph.step``, ``goalgraph.status`` and
     ``goalgraph.attempts``; inside of that ``chat <model>`` and ``execute_tool <tool>``; names and attributes follow
     OpenTelemetry's conventions for generative AI. Runs inside of steps nest. Who is inside of whom is told by
     LangChain's run ids, so that steps that run at the same time are kept apart.
@@ -281,13 +281,14 @@ class SpanHandler(BaseCallbackHandler):
 
 def _step_in(inputs: object, metadata: Mapping[str, Any], name: str) -> str | None:
     """Return the step that a node is given, where it is a step's node."""
-    if isinstance(inputs, Mapping) and inputs.keys() == {"step"} and metadata.get("langgraph_node") == name:
-        return str(cast("Mapping[str, object]", inputs)["step"])
-    return None
+    if not isinstance(inputs, Mapping) or metadata.get("langgraph_node") != name:
+        return None
+    given = cast("Mapping[str, object]", inputs)
+    return str(given["step"]) if set(given) == {"step"} else None
 
 
 def _values(outputs: object) -> Mapping[str, Any]:
-    found: object = cast("Command[Any]", outputs).update if isinstance(outputs, Command) else outputs
+    found = cast("object", outputs.update if isinstance(outputs, Command) else outputs)
     return cast("Mapping[str, Any]", found) if isinstance(found, Mapping) else {}
 
 

@@ -19,6 +19,7 @@ from goalgraph.graph.run import run_of
 from goalgraph.graph.state import PlanState, StepSend
 from goalgraph.graph.steps.scope import scope_of
 from goalgraph.graph.steps.usage import count_usage
+from goalgraph.logs import run_over
 from goalgraph.planner.degrading import simplifications
 from goalgraph.planner.expressions import ExpressionError, resolve
 from goalgraph.planner.outcome import Outcome, Usage, text_of
@@ -123,6 +124,7 @@ class Synthesize:
             *written.degraded,
         )
         status = run_status(plan, outcomes, reasons, strict=self.strict)
+        run_over(run_of(config).id, status)
         runtime.stream_writer(events.RunFinished(type="run_finished", run=run_of(config).id, status=status))
         return {
             "answer": answer,

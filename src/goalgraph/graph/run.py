@@ -203,9 +203,10 @@ class Run:
 
     def into(self, config: RunnableConfig) -> RunnableConfig:
         """Return the config with this run in it, for `run_of`."""
-        told: RunnableConfig = {"metadata": {**config.get("metadata", {}), "goalgraph_run": self.id}}
-        heard = told if config.get("callbacks") else {}  # those who listen tell by it which run a call belongs to
-        return {**config, **heard, "configurable": {**config.get("configurable", {}), _KEY: self}}
+        found: RunnableConfig = {**config, "configurable": {**config.get("configurable", {}), _KEY: self}}
+        if config.get("callbacks"):  # those who listen tell by it which run a call belongs to
+            found["metadata"] = {**config.get("metadata", {}), "goalgraph_run": self.id}
+        return found
 
     def begin(
         self,

@@ -16,15 +16,14 @@ class Slots:
         priority: Mapping[str, float],
         peaks: dict[str, int] | None = None,
     ) -> None:
-        """Args: most steps at once in all, and by specialist; priority of each step, the highest first; and where the
-        most that have waited at one time are noted, by specialist.
-        """
+        """Args: most steps at once in all, and by specialist; priority of each, the highest first; where peaks go."""
         self._free = total
         self._each = dict(each)
         self._priority = priority
         self._queues: dict[str, list[tuple[float, int, str]]] = {}
         self._arrivals = 0
-        self._peaks = peaks if peaks is not None else {}
+        self.peaks = peaks if peaks is not None else {}
+        """Most steps that have waited for a place at one time, by specialist."""
         self._grown: set[str] = set()
 
     @property
@@ -68,6 +67,6 @@ class Slots:
     def _note(self) -> None:
         """Note how many wait, now that all who could have a place have one."""
         for name in self._grown:
-            if (depth := len(self._queues[name])) > self._peaks.get(name, 0):
-                self._peaks[name] = depth
+            if (depth := len(self._queues[name])) > self.peaks.get(name, 0):
+                self.peaks[name] = depth
         self._grown.clear()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from goalgraph.graph.steps.budget import Budget
 
-__all__ = ["Around", "around", "budgets_around", "doing", "origin"]
+__all__ = ["Around", "around", "budgets_around", "doing", "origin", "run_around"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,12 @@ def around(namespace: str) -> Around | None:
     """
     step = _around.get()
     return step if step is not None and f"{namespace}|".startswith(f"{step.namespace}|") and namespace else None
+
+
+def run_around() -> str:
+    """Return the id of the run whose step the current task does; empty where it does none."""
+    step = _around.get()
+    return step.run if step is not None else ""
 
 
 def budgets_around() -> tuple[Budget, ...]:
