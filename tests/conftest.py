@@ -1,6 +1,7 @@
 """What tests of every folder share."""
 
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -9,6 +10,14 @@ import pytest
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from tests.checkpointers import KINDS, opened
 from tests.postgres import NoServer, Server, running
+
+
+@pytest.fixture(autouse=True)
+def _every_server_is_new() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
+    """No test heeds what a server has told another one about too many requests."""
+    yield
+    if (client := sys.modules.get("goalgraph.paced_client")) is not None:
+        client.forget_paces()
 
 
 @pytest.fixture(scope="session")

@@ -269,9 +269,9 @@ class _OpenClient:
     """
 
     def __init__(self, proxy: str | None) -> None:
-        from openai import DefaultAsyncHttpxClient
+        from goalgraph.paced_client import PacedClient  # here, so that openai is loaded only by those who use it
 
-        self.client = DefaultAsyncHttpxClient(proxy=proxy) if proxy else DefaultAsyncHttpxClient()
+        self.client = PacedClient(proxy=proxy) if proxy else PacedClient()
         self._until_the_end = self._open(asyncio.get_running_loop())
         with suppress(StopIteration):
             self._until_the_end.__anext__().__await__().__next__()

@@ -20,6 +20,7 @@ STORED = {
     "goalgraph.planner.outcome.Usage",
     "goalgraph.planner.plan.Plan",
     "goalgraph.planner.reviewed.PlanInReview",
+    "goalgraph.planner.run_metrics.RunMetrics",
     "goalgraph.planner.source.Source",
 }
 """A class that is moved, or renamed, comes back from old databases as plain data: its old place must go on to work."""
@@ -31,6 +32,7 @@ CHANNELS = {
     "goal",
     "inputs",
     "messages",
+    "metrics",
     "outcomes",
     "plan",
     "review",

@@ -32,6 +32,7 @@ from goalgraph.graph.steps.attempts import Exiting
 from goalgraph.graph.steps.nesting import around, ledgers_around
 from goalgraph.graph.storage.savers import AnyLoopSaver
 from goalgraph.graph.storage.updating import kept
+from goalgraph.logs import run_begun
 from goalgraph.planner.alternatives import BestOf
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.compilation import compile_plan
@@ -158,6 +159,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
                 await stack.enter_async_context(driving(getattr(saver, "store", saver), str(known["thread_id"])))
                 given, run.answers = await admit(await read_thread(self, config, saver), given)
             run.driver = asyncio.current_task()
+            stack.push(run_begun(run.id))
             stack.push_async_callback(run.end)
             stream = await stack.enter_async_context(aclosing(graph.astream(given, run.into(config), **kwargs)))
             try:

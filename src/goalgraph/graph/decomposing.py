@@ -93,6 +93,7 @@ class Decompose:
             "sources": [],
             "status": None,
             "degraded": [],
+            "metrics": None,
             **({"carried": []} if state.get("carried") else {}),
             "decisions": decisions if rejected else Overwrite(value=decisions),
             **({"review": review} if review is not None else {}),

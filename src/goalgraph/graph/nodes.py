@@ -20,10 +20,12 @@ from goalgraph.graph.revision.rules import Rules, stand_of, unrevised
 from goalgraph.graph.run import run_of
 from goalgraph.graph.state import PlanState, StepSend
 from goalgraph.graph.steps.scope import scope_of
+from goalgraph.logs import run_over
 from goalgraph.planner.degrading import simplifications
 from goalgraph.planner.expressions import ExpressionError, resolve
 from goalgraph.planner.outcome import Outcome, Usage, text_of
 from goalgraph.planner.plan import Plan
+from goalgraph.planner.run_metrics import metrics_of
 from goalgraph.specialists.results import as_json
 from goalgraph.synthesis import StructuredSynthesizer, Synthesis, SynthesisRequest, Synthesizer, named_by, synthesized
 
@@ -132,6 +134,7 @@ class Synthesize:
             *written.degraded,
         )
         status = run_status(plan, outcomes, reasons, strict=self.strict)
+        run_over(run.id, status)
         runtime.stream_writer(events.RunFinished(type="run_finished", run=run.id, status=status))
         return {
             "answer": answer,
@@ -141,6 +144,11 @@ class Synthesize:
             "degraded": list(reasons),
             "decisions": [*(one for outcome in unordered.values() for one in outcome.decisions), *limits],
             "usage": used,
+            "metrics": metrics_of(
+                (*outcomes.values(), *(one for step_id, one in unordered.items() if step_id not in outcomes)),
+                started_at=state.get("started_at"),
+                waiting=run.peaks,
+            ),
             "messages": [AIMessage(answer, id=written.message_id)],
         }
 

@@ -146,6 +146,8 @@ class Run:
     """Tasks in which something is being stored right now."""
     lost: Exception | None = None
     """Why something could not be stored: nothing new is begun then."""
+    peaks: dict[str, int] = field(default_factory=dict[str, int])
+    """Most steps that have waited for a place at one time, by specialist."""
     _restoring: asyncio.Lock = field(default_factory=asyncio.Lock)
     _watching: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     """End the hearing of limits, also of those of runs around this one."""
@@ -202,7 +204,10 @@ class Run:
 
     def into(self, config: RunnableConfig) -> RunnableConfig:
         """Return the config with this run in it, for `run_of`."""
-        return {**config, "configurable": {**config.get("configurable", {}), _KEY: self}}
+        found: RunnableConfig = {**config, "configurable": {**config.get("configurable", {}), _KEY: self}}
+        if config.get("callbacks"):  # those who listen tell by it which run a call belongs to
+            found["metadata"] = {**config.get("metadata", {}), "goalgraph_run": self.id}
+        return found
 
     def begin(
         self,
@@ -253,7 +258,7 @@ class Run:
             index,
             {step_id: outcome for step_id, outcome in outcomes.items() if step_id not in held} if held else outcomes,
             {step_id: chain[0] for step_id, chain in chains.items()},
-            Slots(total, each, priority),
+            Slots(total, each, priority, self.peaks),
             stoppable=self.fail_fast
             or self.max_seconds is not None
             or bool(plan.coordinator.guardrails or self.accounts.ledgers),

@@ -14,6 +14,7 @@ from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.planner.plan import Plan
 from goalgraph.planner.reviewed import PlanInReview
+from goalgraph.planner.run_metrics import RunMetrics
 from goalgraph.planner.source import Source
 
 __all__ = ["PlanInput", "PlanOutput", "PlanState", "StepSend"]
@@ -75,6 +76,8 @@ class PlanOutput(TypedDict, total=False):
     decisions: Decisions
     """What people decided, about the plan and its steps."""
     usage: Usage
+    metrics: RunMetrics | None
+    """What the run took, by specialist and in all."""
     messages: Annotated[list[AnyMessage], add_messages]
 
 
@@ -99,6 +102,7 @@ class PlanState(TypedDict, total=False):
     carried: list[Decision]
     """Answers to steps that were not over when the state was changed from outside."""
     usage: Usage
+    metrics: RunMetrics | None
 
 
 class StepSend(TypedDict):

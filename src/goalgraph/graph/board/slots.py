@@ -9,13 +9,22 @@ __all__ = ["Slots"]
 class Slots:
     """A priority queue of ready steps in front of a limited number of places; pure bookkeeping, no waiting."""
 
-    def __init__(self, total: int | None, each: Mapping[str, int], priority: Mapping[str, float]) -> None:
-        """Args: most steps at once in all, and by specialist; priority of each step, the highest first."""
+    def __init__(
+        self,
+        total: int | None,
+        each: Mapping[str, int],
+        priority: Mapping[str, float],
+        peaks: dict[str, int] | None = None,
+    ) -> None:
+        """Args: most steps at once in all, and by specialist; priority of each, the highest first; where peaks go."""
         self._free = total
         self._each = dict(each)
         self._priority = priority
         self._queues: dict[str, list[tuple[float, int, str]]] = {}
         self._arrivals = 0
+        self.peaks = peaks if peaks is not None else {}
+        """Most steps that have waited for a place at one time, by specialist."""
+        self._grown: set[str] = set()
 
     @property
     def limited(self) -> bool:
@@ -27,15 +36,18 @@ class Slots:
         self._arrivals += 1
         entry = (-self._priority.get(step, 0.0), self._arrivals, step)
         heapq.heappush(self._queues.setdefault(specialist, []), entry)
+        self._grown.add(specialist)
 
     def take(self) -> str | None:
         """Give a place to the best step that can have one, and return it; None where none can."""
         if self._free == 0:
+            self._note()
             return None
         open_queues = [
             (queue[0], name) for name, queue in self._queues.items() if queue and self._each.get(name, 1) > 0
         ]
         if not open_queues:
+            self._note()
             return None
         (_, _, step), name = min(open_queues)
         heapq.heappop(self._queues[name])
@@ -51,3 +63,10 @@ class Slots:
             self._free += 1
         if specialist in self._each:
             self._each[specialist] += 1
+
+    def _note(self) -> None:
+        """Note how many wait, now that all who could have a place have one."""
+        for name in self._grown:
+            if (depth := len(self._queues[name])) > self.peaks.get(name, 0):
+                self.peaks[name] = depth
+        self._grown.clear()

@@ -13,8 +13,10 @@ from pydantic import JsonValue
 
 from goalgraph.errors import LimitReached
 from goalgraph.graph.steps.failures import leaves, named, retry_after
+from goalgraph.graph.steps.nesting import run_around
 from goalgraph.graph.steps.pulse import Raised, give_sign, within
 from goalgraph.graph.steps.retrying import RetryRule
+from goalgraph.logs import attempt_failed
 from goalgraph.specialists.function import FunctionSpecialist
 from goalgraph.specialists.results import OutputTooLarge, as_json, as_result, kept
 from goalgraph.specialists.specialist import Specialist, StepContext, StepResult, StepTask
@@ -106,6 +108,7 @@ async def attempted(
         if not again:
             return found, tried, context.signals
         seconds = rule.pause(tried, retry_after(found, datetime.now(UTC)), random.random())
+        attempt_failed(run_around, task.step, specialist.card.name, before + tried, found, seconds)
         _tell(terms.report, f"attempt {tried} of {rule.max_attempts} failed, the next one in {seconds:.3g} s", found)
         await asyncio.sleep(seconds)
 

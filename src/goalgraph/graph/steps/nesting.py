@@ -6,7 +6,7 @@ from datetime import datetime
 
 from goalgraph.graph.ledger.ledger import Ledger
 
-__all__ = ["Around", "around", "doing", "ledgers_around", "origin", "until_around"]
+__all__ = ["Around", "around", "doing", "ledgers_around", "origin", "run_around", "until_around"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,12 @@ def around(namespace: str) -> Around | None:
     """
     step = _around.get()
     return step if step is not None and f"{namespace}|".startswith(f"{step.namespace}|") and namespace else None
+
+
+def run_around() -> str:
+    """Return the id of the run whose step the current task does; empty where it does none."""
+    step = _around.get()
+    return step.run if step is not None else ""
 
 
 def ledgers_around() -> tuple[Ledger, ...]:

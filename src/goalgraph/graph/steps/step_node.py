@@ -30,6 +30,7 @@ from goalgraph.graph.steps.nesting import doing, origin
 from goalgraph.graph.steps.ongoing import can_go_on, carried_on, taken_over
 from goalgraph.graph.steps.turn import Turn
 from goalgraph.graph.steps.waiting import waited
+from goalgraph.logs import step_begun, step_over
 from goalgraph.planner.expressions import ExpressionError, is_template
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import AgentStep
@@ -150,6 +151,7 @@ class StepNode(Runnable[StepSend, StepEnd]):
             if outcome is not None:
                 return (outcome,)
         doer = work.chains[step_id][0] if step.type == "agent" else step.type
+        step_begun(run.id, step_id, doer)
         turn.tell(
             events.StepStarted(type="step_started", run=run.id, step=step_id, specialist=doer, at=turn.started_at)
         )
@@ -265,6 +267,7 @@ def _parked(step_id: str, work: Work, asked: GraphInterrupt) -> tuple[Outcome, .
 
 def _told(outcome: Outcome, run: Run, runtime: Runtime[Any]) -> Outcome:
     """Say that a step is over."""
+    step_over(run.id, outcome)
     event = events.StepFinished(
         type="step_finished",
         run=run.id,
