@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Literal, assert_never
 
+from goalgraph.graph.board.unrun import was_decided
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Join, Plan
 
@@ -100,6 +101,8 @@ def degradations(
         outcome = outcomes.get(step.id)
         if outcome is None:
             reasons.append(f"step {step.id!r} did not run")
+        elif was_decided(outcome):
+            continue
         elif outcome.status in ("failed", "blocked", "cancelled"):
             because = f": {outcome.error.message}" if outcome.error else ""
             reasons.append(f"step {step.id!r} {outcome.status}{because}")
