@@ -97,6 +97,7 @@ if TYPE_CHECKING:
         PlanPolicy,
         validate_plan,
     )
+    from goalgraph.planner.votes import Vote
     from goalgraph.prompts import Prompts
     from goalgraph.specialists import (
         ArtifactStore,
@@ -199,6 +200,7 @@ __all__ = [
     "UnknownRequest",
     "UnknownRun",
     "Usage",
+    "Vote",
     "WaitStep",
     "aanswer",
     "answer",
@@ -309,6 +311,7 @@ _HOMES = {
         "PlanPolicy",
         "validate_plan",
     ),
+    "goalgraph.planner.votes": ("Vote",),
     "goalgraph.prompts": ("Prompts",),
     "goalgraph.specialists": (
         "ArtifactStore",

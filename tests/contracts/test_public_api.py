@@ -88,6 +88,7 @@ NAMES = [
     "UnknownRequest",
     "UnknownRun",
     "Usage",
+    "Vote",
     "WaitStep",
     "aanswer",
     "answer",
