@@ -5,7 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
@@ -35,13 +35,19 @@ from goalgraph import (
 )
 from goalgraph.planner.patterns import consensus
 from goalgraph.planner.plan import Step
+from goalgraph.testing import ScriptedChatModel
 
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
 NEVER = 60.0
 
 
 def voter(
-    name: str, output: object = "yes", confidence: float | None = None, *, after: float = 0.0, done: list[str] | None = None
+    name: str,
+    output: object = "yes",
+    confidence: float | None = None,
+    *,
+    after: float = 0.0,
+    done: list[str] | None = None,
 ) -> Any:
     """A specialist who says always the same, after some seconds; an exception is raised."""
 
@@ -73,11 +79,12 @@ def review(*names: str, quorum: float | None = None, **vote: Any) -> AgentStep:
 
 async def outcome_of(step: Step, *crew: Any, **options: Any) -> dict[str, Any]:
     agent = create_plan_agent(None, crew, **options)
-    return await agent.ainvoke({"goal": "g", "plan": Plan(steps=(step,))}, CONFIG)
+    return cast("dict[str, Any]", await agent.ainvoke({"goal": "g", "plan": Plan(steps=(step,))}, CONFIG))
 
 
 def vote_in(result: Mapping[str, Any]) -> Decision:
-    (decision,) = [one for one in result["decisions"] if one.kind == "vote"]
+    found: list[Decision] = result["decisions"]
+    (decision,) = [one for one in found if one.kind == "vote"]
     return decision
 
 
@@ -128,6 +135,25 @@ async def test_whoever_can_change_nothing_is_stopped_and_is_not_missed() -> None
     assert (stopped.status, stopped.error.code, stopped.error.message) == ("cancelled", "decided", "decided without it")
     assert (result["outcomes"]["review"].output, result["status"], result["degraded"]) == ("yes", "complete", [])
     assert sorted(done) == ["a", "b"]
+
+
+@pytest.mark.parametrize("synthesis", ["concatenate", "last_wins"])
+async def test_the_answer_is_that_of_the_winner_alone(synthesis: Any) -> None:
+    crew = [voter("a", "Yes."), voter("b", "yes"), voter("c", "no"), voter("d", after=NEVER)]
+    result = await outcome_of(review("a", "b", "c", "d", quorum=2), *crew, synthesis=synthesis)
+    assert (result["answer"], result["status"], result["degraded"]) == ("Yes.", "complete", [])
+
+
+async def test_a_model_that_answers_is_not_told_of_those_who_were_not_needed() -> None:
+    model = ScriptedChatModel(["fine"])
+    agent = create_plan_agent(
+        model, [voter("a"), voter("b"), voter("c", after=NEVER)], decomposer=None, synthesis="model"
+    )
+    result = await agent.ainvoke({"goal": "g", "plan": Plan(steps=(review("a", "b", "c"),))})
+    (prompt,) = model.received
+    assert "yes" in str(prompt)
+    assert "review.c" not in str(prompt)
+    assert result["status"] == "complete"
 
 
 async def test_a_voter_who_waits_for_a_human_is_stopped_too() -> None:
@@ -389,7 +415,9 @@ def recount(step: AgentStep, outcomes: Mapping[str, Outcome]) -> str | None:
             without += 1
             continue
         heads[str(one.output)] += 1
-        weights[str(one.output)] += 1 if vote.by == "majority" else one.confidence if one.confidence is not None else 0.5  # type: ignore[assignment]
+        weights[str(one.output)] += (
+            1 if vote.by == "majority" else one.confidence if one.confidence is not None else 0.5
+        )  # type: ignore[assignment]
     ranked = weights.most_common(2)
     if not ranked or (len(ranked) == 2 and abs(ranked[0][1] - ranked[1][1]) < 1e-9):
         return None

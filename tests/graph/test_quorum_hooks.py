@@ -29,7 +29,9 @@ CONFIG: Any = {"configurable": {"thread_id": "1"}}
 NEVER = 60.0
 
 
-def voter(name: str, output: object = "yes", confidence: float | None = None, *, after: float = 0.0, **more: Any) -> Any:
+def voter(
+    name: str, output: object = "yes", confidence: float | None = None, *, after: float = 0.0, **more: Any
+) -> Any:
     done: list[str] = more.get("done", [])
 
     @specialist(name=name)
@@ -218,7 +220,9 @@ async def test_a_ruling_that_is_not_recorded_is_asked_for_again(tmp_path: Path) 
         return told.ballots[0].output
 
     with SqliteSaver.from_conn_string(path) as saver:
-        agent = create_plan_agent(None, [voter("a", "x", done=done), stubborn], hooks=Told(1, first), checkpointer=saver)
+        agent = create_plan_agent(
+            None, [voter("a", "x", done=done), stubborn], hooks=Told(1, first), checkpointer=saver
+        )
         call = asyncio.create_task(agent.ainvoke({"goal": "g", "plan": review("a", "c")}, CONFIG))
         await ruled.wait()
         await asyncio.sleep(0.2)

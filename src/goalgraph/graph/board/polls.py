@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from goalgraph.graph.board.index import Group, PlanIndex
-from goalgraph.graph.board.unrun import was_decided
 from goalgraph.graph.coordination.ballots import Ballot
 from goalgraph.graph.coordination.voting import Tally, counted, decided
-from goalgraph.planner.outcome import Outcome
+from goalgraph.planner.outcome import Outcome, was_decided
 from goalgraph.planner.plan import ParallelStep
 from goalgraph.planner.votes import Vote
 

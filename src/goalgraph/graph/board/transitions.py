@@ -3,8 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Literal, assert_never
 
-from goalgraph.graph.board.unrun import was_decided
-from goalgraph.planner.outcome import Outcome
+from goalgraph.planner.outcome import Outcome, was_decided
 from goalgraph.planner.plan import Join, Plan
 
 __all__ = ["Next", "Readiness", "RunStatus", "decide", "degradations", "readiness", "run_status"]

@@ -6,7 +6,7 @@ from typing import Literal
 
 from goalgraph.planner.outcome import Outcome, StepError
 
-__all__ = ["DECIDED", "cancelled", "unrun", "was_decided"]
+__all__ = ["DECIDED", "cancelled", "unrun"]
 
 DECIDED = "decided without it"
 """Why a voter is stopped whose ballot can change nothing any more: nothing is missing then."""
@@ -28,8 +28,3 @@ def cancelled(step_id: str, reason: str, at: datetime) -> Outcome:
     """Make the outcome of a step that was stopped on purpose."""
     error = StepError(code="decided" if reason == DECIDED else "cancelled", message=reason)
     return Outcome(step=step_id, status="cancelled", error=error, started_at=at.isoformat())
-
-
-def was_decided(outcome: Outcome) -> bool:
-    """Whether a step was stopped because a vote was decided without it."""
-    return outcome.status == "cancelled" and outcome.error is not None and outcome.error.code == "decided"

@@ -4,8 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from goalgraph.graph.board.unrun import was_decided
-from goalgraph.planner.outcome import Outcome, StepError
+from goalgraph.planner.outcome import Outcome, StepError, was_decided
 from goalgraph.planner.plan import MapStep, OnFailure, ParallelStep
 
 __all__ = ["gathered", "gathered_items"]
