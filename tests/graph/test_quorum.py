@@ -120,6 +120,19 @@ async def test_the_winner_is_the_output_and_every_ballot_is_kept() -> None:
     }
 
 
+async def test_what_comes_after_a_vote_reads_the_winners_output() -> None:
+    after = AgentStep(id="after", agent="echo", task="{{ steps.review.output.verdict }}", depends_on=("review",))
+
+    @specialist
+    async def echo(task: StepTask, context: StepContext) -> str:
+        return task.instruction
+
+    crew = [voter(name, {"verdict": "ship", "by": name}) for name in "ab"]
+    agent = create_plan_agent(None, [*crew, echo])
+    result = await agent.ainvoke({"goal": "g", "plan": Plan(steps=(review("a", "b", field="verdict"), after))})
+    assert result["outcomes"]["after"].output == "ship"
+
+
 async def test_a_vote_by_confidence_weighs_how_sure_voters_are() -> None:
     crew = [voter("a", {"v": 1}, 0.2), voter("b", {"v": 1}), voter("c", {"v": 2}, 0.9)]
     result = await outcome_of(review("a", "b", "c", by="confidence", field="v", quorum=0.5), *crew)

@@ -170,6 +170,22 @@ async def test_several_hooks_are_told_one_ballot_at_a_time() -> None:
     await run(review(*"abcde"), rules, *(voter(name) for name in "abcde"))
 
 
+async def test_who_is_done_when_a_hook_rules_keeps_the_outcome() -> None:
+    async def slowly(told: Quorum) -> object:
+        await asyncio.sleep(0.05)
+        return told.ballots[0].output
+
+    crew = [voter("a", "x"), voter("b", "y", after=0.01), voter("c", after=NEVER)]
+    result = await run(review("a", "b", "c"), {"on_quorum": slowly}, *crew)
+    states = {step_id: one.status for step_id, one in result["outcomes"].items()}
+    assert states == {
+        "review.a": "succeeded",
+        "review.b": "succeeded",
+        "review.c": "cancelled",
+        "review": "succeeded",
+    }
+
+
 async def test_what_a_hook_raises_ends_the_run_and_what_was_not_recorded_is_done_again(sqlite: SqliteSaver) -> None:
     done: list[str] = []
 

@@ -1,5 +1,6 @@
 """Counting votes, and knowing early how they end; against a count that is written in another way."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from itertools import product
@@ -66,6 +67,13 @@ def test_a_count_agrees_with_one_written_in_another_way(
         )
         assert tally.chosen is not None
         assert tally.chosen.voter == f"v{first}"
+
+
+def test_a_value_behind_can_still_win_where_the_first_cannot() -> None:
+    given = [("x", UNITS), ("y", UNITS // 4), ("y", UNITS // 4)]
+    vote = Vote(by="confidence")
+    assert decided(vote, 3, ballots_of(given), 0, 1) is None
+    assert counted(vote, 3, ballots_of([*given, ("y", UNITS)])).value == '"y"'
 
 
 ENDS: tuple[tuple[str, int] | str, ...] = (*product("xyzw", (0, 7, UNITS)), "missing", "left out")
@@ -178,3 +186,10 @@ def test_a_long_value_is_shown_short() -> None:
 def test_a_quorum_is_a_count_or_a_share(quorum: Any) -> None:
     with pytest.raises(ValidationError, match="quorum"):
         AgentStep(id="a", agents=("x",), quorum=quorum)
+
+
+@given(st.text(max_size=30))
+def test_a_text_as_it_is_compared_compares_as_itself(text: str) -> None:
+    once = next(iter(counted(Vote(), 1, (Ballot(voter="a", output=text),)).weights))
+    again = next(iter(counted(Vote(), 1, (Ballot(voter="a", output=json.loads(once)),)).weights))
+    assert once == again
