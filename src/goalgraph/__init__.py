@@ -99,6 +99,7 @@ if TYPE_CHECKING:
         PlanPolicy,
         validate_plan,
     )
+    from goalgraph.planner.votes import Vote
     from goalgraph.prompts import Prompts
     from goalgraph.specialists import (
         ArtifactStore,
@@ -203,6 +204,7 @@ __all__ = [
     "UnknownRequest",
     "UnknownRun",
     "Usage",
+    "Vote",
     "WaitStep",
     "aanswer",
     "answer",
@@ -315,6 +317,7 @@ _HOMES = {
         "PlanPolicy",
         "validate_plan",
     ),
+    "goalgraph.planner.votes": ("Vote",),
     "goalgraph.prompts": ("Prompts",),
     "goalgraph.specialists": (
         "ArtifactStore",

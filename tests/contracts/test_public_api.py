@@ -90,6 +90,7 @@ NAMES = [
     "UnknownRequest",
     "UnknownRun",
     "Usage",
+    "Vote",
     "WaitStep",
     "aanswer",
     "answer",

@@ -16,6 +16,7 @@ from langgraph.types import StateUpdate
 from pydantic import JsonValue
 
 from goalgraph.graph.calls import answer_of, of_parent, usual_result, wants_result, whole
+from goalgraph.graph.coordination.hooks import Hooks
 from goalgraph.graph.driving import driving
 from goalgraph.graph.humans.approval import ApprovalPolicy
 from goalgraph.graph.humans.door import admit
@@ -85,6 +86,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         library: PlanLibrary | None,
         history: History | None,
         prices: Mapping[str, Price] | None,
+        hooks: Hooks | None = None,
         **kwargs: Any,
     ) -> None:
         """Called by `create_plan_agent` and by LangGraph's own ``copy``."""
@@ -103,6 +105,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         self.library = library
         self.history = history
         self.prices = prices
+        self.hooks = hooks
 
     @property
     def policy(self) -> PlanPolicy:
@@ -370,6 +373,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
                 prices=self.prices,
                 outer=ledgers_around(),
             ),
+            hooks=self.hooks,
         )
         if outer is not None:
             run.id, run.path = f"{outer.run}/{outer.path.rpartition('/')[2]}", outer.path

@@ -13,6 +13,7 @@ from langgraph.store.base import BaseStore
 
 from goalgraph.errors import InvalidSpecialist
 from goalgraph.graph.agent import PlanAgent
+from goalgraph.graph.coordination.hooks import as_hooks
 from goalgraph.graph.decomposing import Decompose
 from goalgraph.graph.humans.approval import ApprovalPolicy
 from goalgraph.graph.nodes import Dispatch, Gather, Synthesize
@@ -70,6 +71,7 @@ def create_plan_agent(
     artifacts: ArtifactStore | str | Path | None = None,
     history: History | None = None,
     prices: Mapping[str, Price] | None = None,
+    hooks: object = None,
     prompts: Prompts | Mapping[str, str] | str | Path | None = None,
     requests_per_second: float | Mapping[str, float] | None = None,
     name: str = "goalgraph",
@@ -108,6 +110,7 @@ def create_plan_agent(
         history: What earlier runs tell, for estimates: ``History.of(result["outcomes"].values())``.
         prices: Your own, by name of model, in USD per million tokens; they win over those of genai-prices, in
             estimates and budgets.
+        hooks: What callers decide while a run goes on, such as functions marked with `on_quorum`; see `as_hooks`.
         prompts: Templates in your own words in place of those of planner, reviser and synthesis: `Prompts`, texts by
             name, or a folder of ``<name>.md``. Specialists take theirs from whoever makes them.
         requests_per_second: Most calls to the model's provider, or by provider (``{"openai": 9}``), where the model is
@@ -213,6 +216,7 @@ def create_plan_agent(
         library=library,
         history=history,
         prices=prices,
+        hooks=as_hooks(hooks) if hooks is not None else None,
         **vars(compiled),
     )
 

@@ -20,6 +20,8 @@ from goalgraph.graph.board.index import PlanIndex
 from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.board.slots import Slots
 from goalgraph.graph.board.suspending import RevisableBoard
+from goalgraph.graph.coordination.hooks import Hooks
+from goalgraph.graph.coordination.polling import Poll
 from goalgraph.graph.humans.approval import ApprovalPolicy, Gates
 from goalgraph.graph.humans.journal import Entry
 from goalgraph.graph.humans.thread import saver_of
@@ -87,6 +89,8 @@ class Work:
     """Outcomes that call for another plan, and that the board does not know of."""
     items: Mapping[str, Outcome] = field(default_factory=dict[str, Outcome])
     """Outcomes that items of maps have come to in a process that is gone, where the maps park."""
+    polls: dict[str, Poll] = field(default_factory=dict[str, Poll])
+    """What hooks were told of groups whose branches do the same work, by group."""
     doing: dict[str, Doing] = field(default_factory=dict[str, Doing])
     """Who does the steps of a map's items, by step."""
 
@@ -122,6 +126,8 @@ class Run:
     """Of the reviser."""
     accounts: Accounts = field(default_factory=Accounts)
     """What its model calls may take of its limits."""
+    hooks: Hooks | None = None
+    """The caller's, where there are any."""
     judged: Judged = field(default_factory=Judged)
     """Which outcomes call for a revision, as far as they were looked at."""
     ongoing: dict[str, Ongoing] = field(default_factory=dict[str, Ongoing])
@@ -261,7 +267,8 @@ class Run:
             Slots(total, each, priority, self.peaks),
             stoppable=self.fail_fast
             or self.max_seconds is not None
-            or bool(plan.coordinator.guardrails or self.accounts.ledgers),
+            or bool(plan.coordinator.guardrails or self.accounts.ledgers)
+            or (self.hooks is not None and self.hooks.has("quorum")),
             now=clock,
             is_draining=self.is_draining,
             absent={*held, *parked},

@@ -232,11 +232,11 @@ class _Compilation:
             flat.append(ids[0] if len(ids) == 1 else tuple(ids))
         self._open(gate, [one for branch in flat for one in (branch if isinstance(branch, tuple) else (branch,))])
         if step.type == "agent":
-            self._end(full, step, branches=tuple(flat), on_failure="continue")
+            self._end(full, step, branches=tuple(flat), on_failure="continue", quorum=step.quorum, vote=step.vote)
             return
         output = renamed_output(step.output, names, inside)
         last = [branch[-1] if isinstance(branch, tuple) else branch for branch in flat]
-        if output is None and any(one in self._ends for one in last):
+        if output is None and not step.is_voted and any(one in self._ends for one in last):
             meant = [self._ends.get(one, one) for one in last]
             output = {one.removeprefix(inside): f"{{{{ {reference(one)}.output }}}}" for one in meant}
         same = full == step.id and tuple(flat) == step.branches and output is step.output
@@ -251,6 +251,8 @@ class _Compilation:
                 on_failure=step.on_failure,
                 timeout=step.timeout,
                 output=output,
+                quorum=step.quorum,
+                vote=step.vote,
             )
 
     def _add_sub_plan(

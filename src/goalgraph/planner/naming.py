@@ -101,7 +101,10 @@ def inner_steps(step: Step) -> Iterator[Step]:
             yield from _whole(branch if isinstance(branch, tuple) else (branch,))
     elif step.type == "agent":
         for place, name in enumerate(step.agents):
-            yield step.model_copy(update={"id": slug(step.agents, place), "agent": name, "agents": ()})
+            yield step.model_copy(update={"id": slug(step.agents, place), "agent": name, **_ALONE})
+
+
+_ALONE = {"agents": (), "quorum": None, "vote": None}
 
 
 def ids_of(steps: Iterable[Step], prefix: str = "") -> Iterator[str]:

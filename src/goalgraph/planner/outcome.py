@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from goalgraph.planner.decision import Decision
 
-__all__ = ["REFERENCE_FIELDS", "Artifact", "Outcome", "Status", "StepError", "Usage", "text_of"]
+__all__ = ["REFERENCE_FIELDS", "Artifact", "Outcome", "Status", "StepError", "Usage", "text_of", "was_decided"]
 
 Status = Literal["succeeded", "failed", "skipped", "blocked", "cancelled"]
 """``blocked``: a dependency failed. ``skipped``: a condition said so. ``cancelled``: stopped on purpose."""
@@ -22,7 +22,8 @@ class StepError(_Stored):
 
     code: str
     """Stable: ``raised``, ``timeout``, ``invalid_output``, ``output_too_large``, ``invalid_input``, ``dependency``,
-    ``limit`` (a model call was not made, which might have broken a limit of the run)."""
+    ``limit`` (a model call was not made, which might have broken a limit of the run), ``tie``,
+    ``no_quorum``; of what was cancelled ``decided``: a vote did not need it."""
     message: str
     """What happened, in a line."""
     type: str = ""
@@ -88,6 +89,11 @@ class Outcome(_Stored):
     """What the specialist has signalled, in order, each once; see `RevisionPolicy.triggers`."""
     decisions: tuple[Decision, ...] = ()
     """What people decided in the course of it, in order."""
+
+
+def was_decided(outcome: Outcome) -> bool:
+    """Whether a step was stopped because a vote, or a ruling, did not need it: nothing is missing then."""
+    return outcome.status == "cancelled" and outcome.error is not None and outcome.error.code == "decided"
 
 
 REFERENCE_FIELDS = frozenset(("artifact", "media_type", "characters", "bytes", "preview"))

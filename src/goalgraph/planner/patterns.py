@@ -10,6 +10,7 @@ from goalgraph.errors import InvalidPlan, PlanProblem
 from goalgraph.planner import steps as make
 from goalgraph.planner.plan import AgentStep, OnFailure, Plan, Step
 from goalgraph.planner.references import Reference, StepRef, Value, expr, item, plain, quoted
+from goalgraph.planner.votes import Vote
 
 __all__ = ["Worker", "consensus", "hierarchy", "map_reduce", "pipeline", "route"]
 
@@ -88,8 +89,10 @@ def map_reduce(
 def consensus(
     task: str,
     voters: Sequence[Worker],
-    judge: Worker,
+    judge: Worker | None = None,
     *,
+    quorum: int | float | None = None,
+    vote: Vote | None = None,
     input: Mapping[str, Value] | None = None,
     judge_task: str | None = None,
     concurrency: int | None = None,
@@ -97,27 +100,42 @@ def consensus(
     description: str = "",
     inputs: Mapping[str, Value] | None = None,
 ) -> Plan:
-    """Make a plan in which several answer the same, and one decides.
+    """Make a plan in which several answer the same, and one decides, or their vote does.
 
-    The judge decides as long as one of the voters answered.
+    The judge decides as long as one of the voters answered. Without a judge the plan has one step, ``votes``: its
+    output is the winner's, and voters who can change nothing any more are stopped.
 
     Example:
         >>> plan = consensus("Is the patch safe?", ["alice", "bob"], "carol", input={"patch": "{{ input.patch }}"})
         >>> plan.step("judge").input["answers"]
         '{{ steps.votes.output }}'
+        >>> consensus("Is the patch safe?", ["alice", "bob", "carol"], quorum=2).step("votes").quorum
+        2
 
     Args:
         task: What all voters are asked.
         voters: A name may stand there several times.
         judge: Gets ``answers``, a list of objects with ``voter``, ``answer``, ``confidence`` (from 0 to 1, or null)
-            and ``status``, beside what the voters get.
+            and ``status``, beside what the voters get. None: the vote decides.
+        quorum: What the winner needs, see `AgentStep`; not with a judge.
+        vote: How ballots are counted, and what becomes of a tie; None: by majority, and it fails. Not with a judge.
         input: Arguments of the voters and of the judge.
         judge_task: What the judge is asked; None: to choose the best answer to the task.
         concurrency: Most voters at work at the same time; None: all.
         name: The plan's.
         description: The plan's.
         inputs: Default values of the plan's inputs.
+
+    Raises:
+        InvalidPlan: There are no voters, fewer than the quorum, or a judge beside the vote.
     """
+    if judge is not None and (quorum is not None or vote is not None):
+        problem = PlanProblem(
+            code="conflicting_fields",
+            message="expected a judge, or a vote, found both",
+            hint="leave out the judge, or quorum and vote",
+        )
+        raise InvalidPlan([problem], source="the pattern")
     group = _free("votes", _own_ids([judge]))
     asked = [
         _agent(voter, step_id, input, task)
@@ -134,6 +152,13 @@ def consensus(
     ]
     if not asked:
         raise _empty("voters", "name at least one specialist who answers")
+    if judge is None:
+        if isinstance(quorum, int) and quorum > len(asked):
+            raise _empty("quorum", f"ask for at most {len(asked)} of {len(asked)} voters, or for a share")
+        voted = make.parallel(
+            group, asked, concurrency=concurrency, on_failure="continue", quorum=quorum, vote=vote or Vote()
+        )
+        return _plan([voted], name, description, inputs)
     votes = make.parallel(group, asked, concurrency=concurrency, on_failure="continue", output=answers)
     decides = judge_task or (
         f"Several were asked: {task}\n\nTheir answers, and how sure each is, are in 'answers'. Where they agree, say "

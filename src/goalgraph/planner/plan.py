@@ -18,6 +18,7 @@ from pydantic import (
 from goalgraph.planner.durations import checked_duration, checked_time
 from goalgraph.planner.estimable import Estimable
 from goalgraph.planner.roles import Role
+from goalgraph.planner.votes import Voting
 
 __all__ = [
     "AgentStep",
@@ -114,11 +115,11 @@ class _CopiedStep(_Step):
     model_config = ConfigDict(revalidate_instances="always")
 
 
-class AgentStep(_CopiedStep):
+class AgentStep(Voting, _CopiedStep):
     """Work for a specialist, or for several at once.
 
     The specialist is named (``agent``), or found by what it must be able to do (``requires``). With ``agents`` each of
-    them does the work, at the same time; the output is an object of theirs, by name.
+    them does the work, at the same time; the output is an object of theirs, by name, or that of the vote's winner.
     """
 
     type: Literal["agent"] = "agent"
@@ -188,7 +189,7 @@ class ConditionStep(_Step):
     """Steps that run only if it is false."""
 
 
-class ParallelStep(_Step):
+class ParallelStep(Voting, _Step):
     """Branches that run at the same time, and their end in common.
 
     The output is an object with the output of each branch, by the id of its last step, or what ``output`` says.

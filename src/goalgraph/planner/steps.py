@@ -23,6 +23,7 @@ from goalgraph.planner.plan import (
     WaitStep,
 )
 from goalgraph.planner.references import Reference, StepRef, Value, plain
+from goalgraph.planner.votes import Vote
 
 __all__ = [
     "Common",
@@ -67,6 +68,8 @@ def agent(
     fallback: Sequence[str] = (),
     constraints: Sequence[str] = (),
     min_confidence: float | None = None,
+    quorum: int | float | None = None,
+    vote: Vote | None = None,
     **common: Unpack[Common],
 ) -> AgentStep:
     """Make a step for a specialist; see `AgentStep`."""
@@ -82,6 +85,8 @@ def agent(
         fallback=tuple(fallback),
         constraints=tuple(constraints),
         min_confidence=min_confidence,
+        quorum=quorum,
+        vote=vote,
         **_shared(common),
     )
 
@@ -154,6 +159,8 @@ def parallel(
     on_failure: OnFailure = "wait_all",
     timeout: float | None = None,
     output: Value = None,
+    quorum: int | float | None = None,
+    vote: Vote | None = None,
     **common: Unpack[Common],
 ) -> ParallelStep:
     """Make branches that run at the same time, each a step or several in a row; see `ParallelStep`."""
@@ -164,6 +171,8 @@ def parallel(
         on_failure=on_failure,
         timeout=timeout,
         output=plain(output),
+        quorum=quorum,
+        vote=vote,
         **_shared(common),
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from goalgraph.planner import dag
 from goalgraph.planner.naming import reference
-from goalgraph.planner.outcome import Outcome, text_of
+from goalgraph.planner.outcome import Outcome, text_of, was_decided
 from goalgraph.planner.plan import ParallelStep, Plan, Step
 from goalgraph.planner.signals import CONFLICT
 from goalgraph.planner.wording import task_of, title_of
@@ -53,7 +53,8 @@ def parts(request: SynthesisRequest, among: Collection[str] | None = None) -> tu
     """Usable outcomes, in plan order; those below their step's ``min_confidence``, or the run's, are marked as weak.
 
     The work of specialists always counts. What humans filled in, what was computed and what a group says of itself
-    counts at the plan's ends, and there only where it is not the same text once more. Decisions never do.
+    counts at the plan's ends, and there only where it is not the same text once more. Decisions never do. Of several
+    results that a vote, or a ruling, has settled, the one that holds stands for all.
 
     Args:
         request: The run.
@@ -62,9 +63,13 @@ def parts(request: SynthesisRequest, among: Collection[str] | None = None) -> tu
     at_end = ends(request.plan)
     found: list[Part] = []
     texts: set[str] = set()
+    settled = _settled(request)
+    voters = frozenset(one for heads in settled.values() for one in heads)
     for step in request.plan.steps:
-        outcome = request.outcomes.get(step.id) if among is None or step.id in among else None
-        if outcome is None or not _has_content(step, at_end) or not (text := _usable(step, outcome)):
+        is_looked_at = among is None or step.id in among or any(one in among for one in settled.get(step.id, ()))
+        outcome = request.outcomes.get(step.id) if is_looked_at and step.id not in voters else None
+        counts = step.id in settled or _has_content(step, at_end)
+        if outcome is None or not counts or not (text := _usable(step, outcome)):
             continue
         if step.type in ("transform", "parallel") and text in texts:
             continue
@@ -86,14 +91,19 @@ def parts(request: SynthesisRequest, among: Collection[str] | None = None) -> tu
 
 
 def gaps(request: SynthesisRequest) -> tuple[Gap, ...]:
-    """Steps without a usable outcome, in plan order, but for those that a condition skipped: they were not wanted.
+    """Steps without a usable outcome, in plan order, but for those that were not wanted.
+
+    A condition has skipped these, or what they were to decide is settled without them.
 
     A step that brings no content of its own is missed only where it failed.
     """
     at_end = ends(request.plan)
     found: list[Gap] = []
+    voters = frozenset(one for heads in _settled(request).values() for one in heads)
     for step in request.plan.steps:
         outcome = request.outcomes.get(step.id)
+        if step.id in voters or (outcome is not None and was_decided(outcome)):
+            continue
         status = outcome.status if outcome is not None else None
         if _has_content(step, at_end):
             missed = status != "skipped" and (outcome is None or not _usable(step, outcome))
@@ -129,9 +139,22 @@ def ends(plan: Plan) -> frozenset[str]:
     return frozenset(found)
 
 
+def _settled(request: SynthesisRequest) -> dict[str, tuple[str, ...]]:
+    """Find the groups whose output is that of a vote or a ruling, with the steps that gave the results for it."""
+    found: dict[str, tuple[str, ...]] = {}
+    for step in request.plan.steps:
+        outcome = request.outcomes.get(step.id) if step.type == "parallel" else None
+        if step.type != "parallel" or outcome is None or outcome.status != "succeeded":
+            continue
+        if any(one.kind == "vote" and one.subject == step.id for one in outcome.decisions):
+            lasts = [branch[-1] if isinstance(branch, tuple) else branch for branch in step.branches]
+            found[step.id] = tuple(last for last in lasts if isinstance(last, str))
+    return found
+
+
 def _may_have_content(step: Step) -> bool:
     if step.type == "parallel":
-        return step.output is not None and not _repeats(step)
+        return step.is_voted or (step.output is not None and not _repeats(step))
     return step.type in ("agent", "map", "transform", "human_input", "sub_plan")
 
 

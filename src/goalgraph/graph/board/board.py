@@ -68,7 +68,7 @@ class Board:
         self._specialists = dict(specialists)
         self._slots = slots
         self._admission = Admission()
-        self._stoppable = stoppable or any(group.fail_fast or group.timeout for group in index.groups)
+        self._stoppable = stoppable or any(group.ends_early for group in index.groups)
         self._missing = {
             step_id: sum(1 for need in index.awaited(step_id) if need not in self.outcomes) for step_id in index.order
         }
@@ -82,7 +82,7 @@ class Board:
         self._is_draining = is_draining
         self.has_drained = False
         """Whether a step did not begin because nothing new was to."""
-        self._watch = Watch(self.outcomes, self.stop, self._go_on, self.now)
+        self._watch = Watch(index, self.outcomes, self.stop, self._go_on, self.now)
         self._recording: deque[Outcome] = deque()
         self._busy_recording = False
         self._activity = Activity()
@@ -93,7 +93,7 @@ class Board:
         for step_id in (*first, *index.order):
             self._consider(step_id, None)
         for outcome in list(self.outcomes.values()):
-            self._watch.fail(outcome, index.optional)
+            self._watch.over(outcome)
         self._record_all()
         self._pump()
 
@@ -179,7 +179,7 @@ class Board:
         groups = self.index.multiply(step, items, values)
         ids = self.index.items[step.id]
         self._specialists |= specialists
-        self._stoppable = self._stoppable or any(group.fail_fast or group.timeout for group in groups)
+        self._stoppable = self._stoppable or any(group.ends_early for group in groups)
         for group in groups:
             self._join(group)
         for step_id in ids:
@@ -284,7 +284,7 @@ class Board:
             self.outcomes[step_id] = outcome
             if (parent := self.index.parents.get(step_id)) is not None:
                 self._activity.item_over(parent)
-            self._watch.fail(outcome, self.index.optional)
+            self._watch.over(outcome)
             for free in self._admission.leave(step_id):
                 self._start(free)
             for after in self.index.dependents[step_id]:

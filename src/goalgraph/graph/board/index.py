@@ -1,13 +1,13 @@
 """A flat plan with what the engine looks up in it all the time; it grows when a map is multiplied."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
 from goalgraph.planner import dag
-from goalgraph.planner.plan import MapStep, Plan, Step
+from goalgraph.planner.plan import MapStep, ParallelStep, Plan, Step
 
 __all__ = ["Group", "PlanIndex"]
 
@@ -26,6 +26,13 @@ class Group:
     concurrency: int | None
     fail_fast: bool
     timeout: float | None
+    poll: ParallelStep | None = None
+    """The step itself, where its branches vote."""
+
+    @property
+    def ends_early(self) -> bool:
+        """Whether any of its steps may be stopped before the others."""
+        return self.fail_fast or self.timeout is not None or self.poll is not None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,6 +89,11 @@ class PlanIndex:
             index.priority = dag.remaining_path(index.order, index.dependents)
         index.groups = _groups(plan.steps)
         return index
+
+    def group(self, step: ParallelStep) -> Group:
+        """Return what belongs to a parallel step, whatever its limits."""
+        (found,) = _groups(self.steps.values(), (step,))
+        return found
 
     def awaited(self, step_id: str) -> tuple[str, ...]:
         """Ids of everything that a step waits for, each once."""
@@ -165,14 +177,23 @@ def _sources(steps: Sequence[Step]) -> frozenset[str]:
     return frozenset(step_id for group, step_id in first.items() if step_id not in branches[group])
 
 
-def _groups(steps: Sequence[Step]) -> tuple[Group, ...]:
+def _groups(steps: Collection[Step], wanted: Sequence[ParallelStep] | None = None) -> tuple[Group, ...]:
     parallel = {step.id: step for step in steps if step.type == "parallel"}
-    limited = [
-        step
-        for step in steps
-        if step.type == "parallel"
-        and (step.concurrency is not None or step.on_failure == "fail_fast" or step.timeout is not None)
-    ]
+    limited = (
+        wanted
+        if wanted is not None
+        else [
+            step
+            for step in steps
+            if step.type == "parallel"
+            and (
+                step.concurrency is not None
+                or step.on_failure == "fail_fast"
+                or step.timeout is not None
+                or step.is_voted
+            )
+        ]
+    )
     if not limited:
         return ()
     ids = sorted(step.id for step in steps)
@@ -199,6 +220,7 @@ def _groups(steps: Sequence[Step]) -> tuple[Group, ...]:
                 concurrency=step.concurrency,
                 fail_fast=step.on_failure == "fail_fast",
                 timeout=step.timeout,
+                poll=step if step.is_voted else None,
             )
         )
     return tuple(groups)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Literal, assert_never
 
-from goalgraph.planner.outcome import Outcome
+from goalgraph.planner.outcome import Outcome, was_decided
 from goalgraph.planner.plan import Join, Plan
 
 __all__ = ["Next", "Readiness", "RunStatus", "decide", "degradations", "readiness", "run_status"]
@@ -100,6 +100,8 @@ def degradations(
         outcome = outcomes.get(step.id)
         if outcome is None:
             reasons.append(f"step {step.id!r} did not run")
+        elif was_decided(outcome):
+            continue
         elif outcome.status in ("failed", "blocked", "cancelled"):
             because = f": {outcome.error.message}" if outcome.error else ""
             reasons.append(f"step {step.id!r} {outcome.status}{because}")

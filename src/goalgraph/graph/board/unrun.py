@@ -6,7 +6,10 @@ from typing import Literal
 
 from goalgraph.planner.outcome import Outcome, StepError
 
-__all__ = ["cancelled", "unrun"]
+__all__ = ["DECIDED", "cancelled", "unrun"]
+
+DECIDED = "decided without it"
+"""Why a voter is stopped whose ballot can change nothing any more: nothing is missing then."""
 
 
 def unrun(
@@ -23,5 +26,5 @@ def unrun(
 
 def cancelled(step_id: str, reason: str, at: datetime) -> Outcome:
     """Make the outcome of a step that was stopped on purpose."""
-    error = StepError(code="cancelled", message=reason)
+    error = StepError(code="decided" if reason == DECIDED else "cancelled", message=reason)
     return Outcome(step=step_id, status="cancelled", error=error, started_at=at.isoformat())

@@ -1,23 +1,26 @@
-"""What ends groups of steps early: their time, counted from the first step that began, in whatever process; a failure.
+"""What ends groups of steps early: their time, a failure, a vote that the rest of them cannot change.
 
-The rest of a superstep's steps is the board's.
+Time counts from the first step that began, in whatever process. The rest of a superstep's steps is the board's.
 """
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
-from goalgraph.graph.board.index import Group
+from goalgraph.graph.board.index import Group, PlanIndex
+from goalgraph.graph.board.polls import closes, dispensable
+from goalgraph.graph.board.unrun import DECIDED
 from goalgraph.planner.outcome import Outcome
 
 __all__ = ["Watch"]
 
 
 class Watch:
-    """Looks at groups with a limit of time, or whose other branches end with the first failure."""
+    """Looks at groups with a limit of time, whose other branches end with the first failure, or that vote."""
 
     def __init__(
         self,
+        index: PlanIndex,
         outcomes: Mapping[str, Outcome],
         stop: Callable[[str, Collection[str]], None],
         settle: Callable[[], None],
@@ -26,6 +29,7 @@ class Watch:
         """Watch nothing yet.
 
         Args:
+            index: The plan.
             outcomes: What is known, as it grows.
             stop: Cancels steps, told why and which.
             settle: Called when a time was over, once that is done.
@@ -33,11 +37,13 @@ class Watch:
         """
         self.expired: dict[str, str] = {}
         """By group whose time is up: what to say of it."""
+        self._index = index
         self._outcomes = outcomes
         self._stop = stop
         self._settle = settle
         self._now = now
         self._groups: dict[str, list[Group]] = {}
+        self._polls: dict[str, list[Group]] = {}
         self._since: dict[str, datetime] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
@@ -47,6 +53,9 @@ class Watch:
             watched = group.members if group.timeout is not None else group.heads
             for step_id in watched:
                 self._groups.setdefault(step_id, []).append(group)
+        if group.poll is not None:
+            for step_id in group.heads:
+                self._polls.setdefault(step_id, []).append(group)
 
     def begin(self, step_id: str) -> None:
         """Note that a step begins, and with it the time of its groups."""
@@ -61,9 +70,13 @@ class Watch:
                 if group.timeout is not None:
                     self._start(group, datetime.fromisoformat(outcome.started_at))
 
-    def fail(self, outcome: Outcome, optional: Collection[str]) -> None:
-        """Stop the groups whose branch has failed with this outcome."""
-        if outcome.status not in ("failed", "blocked") or outcome.step in optional:
+    def over(self, outcome: Outcome) -> None:
+        """Stop the groups whose branch has failed with this outcome, and those whose vote it decides."""
+        if self._polls and (polls := self._polls.get(outcome.step)) is not None:
+            for group in polls:
+                if group.id not in self._outcomes and closes(group, self._outcomes, self._index):
+                    self._stop(DECIDED, dispensable(group, self._index))
+        if outcome.status not in ("failed", "blocked") or outcome.step in self._index.optional:
             return
         for group in self._groups.get(outcome.step, ()):
             if group.fail_fast and outcome.step in group.heads and group.id not in self._outcomes:

@@ -9,6 +9,7 @@ from langgraph.errors import GraphBubbleUp
 from pydantic import JsonValue
 
 from goalgraph.errors import HookFailed
+from goalgraph.graph.coordination.ballots import Ballot
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Plan
 from goalgraph.specialists.threads import in_thread
@@ -80,16 +81,6 @@ class Escalation:
     outcome: Outcome
     specialist: str
     """Who asks for it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ballot:
-    """One of several results for the same work."""
-
-    voter: str
-    """Id of its step within the group: the specialist's name."""
-    output: JsonValue
-    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,7 +79,7 @@ def fired(
         outcomes: Of the steps that conditions may name.
         min_confidence: For steps that set none of their own.
     """
-    if outcome.status not in _BEGAN or step.type == "parallel" or not policy.triggers:
+    if outcome.status not in _BEGAN or (step.type == "parallel" and not step.is_voted) or not policy.triggers:
         return None
     named = {one: outcomes[one] for one in _named(policy.triggers) if one in outcomes}
     scope = {**scope_of(inputs, named, RunClock((outcome,))), "step": _seen(step, outcome, min_confidence)}

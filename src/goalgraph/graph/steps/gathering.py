@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from goalgraph.planner.outcome import Outcome, StepError
+from goalgraph.planner.outcome import Outcome, StepError, was_decided
 from goalgraph.planner.plan import MapStep, OnFailure, ParallelStep
 
 __all__ = ["gathered", "gathered_items"]
@@ -62,7 +62,9 @@ def _judged(
 ) -> Outcome:
     succeeded = [outcome for outcome in found if outcome.status == "succeeded"]
     bad = [
-        outcome for outcome in found if outcome.status not in ("succeeded", "skipped") and outcome.step not in optional
+        outcome
+        for outcome in found
+        if outcome.status not in ("succeeded", "skipped") and outcome.step not in optional and not was_decided(outcome)
     ]
     told = [f"{outcome.step!r} {outcome.status}{_because(outcome)}" for outcome in bad[:_MOST_TOLD]]
     if len(bad) > _MOST_TOLD:

@@ -24,11 +24,12 @@ from goalgraph.graph.state import StepSend
 from goalgraph.graph.steps.attempts import Exiting
 from goalgraph.graph.steps.closing import closed
 from goalgraph.graph.steps.execution import idempotency_key, perform
-from goalgraph.graph.steps.gathering import gathered
 from goalgraph.graph.steps.mapping import mapped
 from goalgraph.graph.steps.nesting import doing, origin
 from goalgraph.graph.steps.ongoing import can_go_on, carried_on, taken_over
+from goalgraph.graph.steps.polled import polled, reminded
 from goalgraph.graph.steps.turn import Turn
+from goalgraph.graph.steps.voted import concluded
 from goalgraph.graph.steps.waiting import waited
 from goalgraph.logs import step_begun, step_over
 from goalgraph.planner.expressions import ExpressionError, is_template
@@ -97,6 +98,9 @@ class StepNode(Runnable[StepSend, StepEnd]):
             GraphInterrupt: It, or something it needs, waits for a human.
         """
         board = work.board
+        polls = run.hooks is not None and run.hooks.has("quorum")
+        if polls:
+            await reminded(step_id, work, run)
         verdict = await board.enter(step_id)
         if verdict == "park":
             return _parked(step_id, work, GraphInterrupt(()))
@@ -105,6 +109,8 @@ class StepNode(Runnable[StepSend, StepEnd]):
             return (_told(verdict, run, runtime),)
         try:
             found = await self._turn(step_id, work, run, config, runtime)
+            if polls:
+                await polled(found[0], work, run)
         except BaseException as error:
             if isinstance(error, GraphInterrupt) and any(error.args):
                 held = await board.hold(step_id)
@@ -177,11 +183,7 @@ class StepNode(Runnable[StepSend, StepEnd]):
         if step.type == "condition":
             return turn.ended("succeeded", output=turn.holds(step.test))
         if step.type == "parallel":
-            board = turn.board
-            whole = gathered(step, board.outcomes, board.index.optional, board.expired.get(step.id))
-            if step.output is not None and whole.status == "succeeded":
-                whole = whole.model_copy(update={"output": as_json(turn.resolve(step.output))})
-            return turn.timed(whole)
+            return await concluded(turn, step)
         if step.type == "human_approval":
             return approved(turn, step)
         if step.type == "human_input":

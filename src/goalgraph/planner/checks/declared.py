@@ -130,13 +130,15 @@ def _part(schema: JsonValue) -> JsonValue:
 def _of_group(
     step: ParallelStep, steps: Mapping[str, Step], cards: Mapping[str, SpecialistCard], depth: int
 ) -> JsonValue:
-    """Say what a group's output has: the outputs of its branches, by the ids of their last steps."""
+    """Say what a group's output has: the branches' outputs, by the ids of their last steps; of a vote, one of them."""
     heads = [str(branch[-1] if isinstance(branch, tuple) else branch) for branch in step.branches]
     fields = {
         head.removeprefix(f"{step.id}."): declared_output(steps[head], steps, cards, depth + 1) if head in steps else {}
         for head in heads
     }
     parts = {key: _part(value) for key, value in fields.items()}
+    if step.is_voted:
+        return {"anyOf": list(parts.values())} if all(parts.values()) else {}
     return {"type": "object", "properties": cast("JsonValue", parts), "additionalProperties": False}
 
 

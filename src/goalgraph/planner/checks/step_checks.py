@@ -13,6 +13,7 @@ from goalgraph.planner.plan import (
     BudgetGuardrail,
     HumanInputStep,
     MapStep,
+    ParallelStep,
     Plan,
     SubPlanStep,
     WaitStep,
@@ -43,8 +44,12 @@ def step_problems(
         case AgentStep() as step:
             if step.agents:
                 yield from _several(written.id, step)
+            if step.is_voted:
+                yield from _voted(written.id, step, len(step.agents))
             if step.agents or step.requires or step.fallback or step.agent not in cards or available is not None:
                 yield from _specialists(written.id, step, cards, available, suggestions)
+        case ParallelStep() as step if step.is_voted:
+            yield from _voted(written.id, step, len(step.branches))
         case HumanInputStep() as step:
             if step.answer_schema and (fault := schema_fault(step.answer_schema)):
                 yield _problem(
@@ -78,6 +83,19 @@ def _several(step_id: str, step: AgentStep) -> Iterator[PlanProblem]:
         if count > 1:
             message = f"the specialist {name!r} is named {count} times"
             yield _problem("duplicate_agent", step_id, "agents", message, "name each specialist once")
+
+
+def _voted(step_id: str, step: AgentStep | ParallelStep, voters: int) -> Iterator[PlanProblem]:
+    named = "vote" if step.vote is not None else "quorum"
+    if not voters:
+        message = f"{named!r} is for a step of several specialists, this one has no 'agents'"
+        yield _problem("conflicting_fields", step_id, named, message, "name the voters in 'agents', or remove it")
+    elif isinstance(step.quorum, int) and step.quorum > voters:
+        message = f"a quorum of {step.quorum} cannot be reached by {voters} voters"
+        yield _problem("invalid_value", step_id, "quorum", message, f"ask for at most {voters}, or for a share")
+    if step.type == "parallel" and step.output is not None:
+        message = f"{named!r} makes the output that of the winner, this one has an 'output' of its own"
+        yield _problem("conflicting_fields", step_id, "output", message, "keep one of the two")
 
 
 def _specialists(

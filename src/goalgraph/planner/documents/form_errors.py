@@ -31,6 +31,7 @@ from goalgraph.planner.plan import (
     WaitStep,
 )
 from goalgraph.planner.roles import Role
+from goalgraph.planner.votes import Vote
 
 __all__ = ["faults_of", "fields_of", "odd_values"]
 
@@ -38,6 +39,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "plan": Plan,
     "coordinator": Coordinator,
     "retry": Retry,
+    "vote": Vote,
     "role": Role,
     "agent": AgentStep,
     "human_approval": HumanApprovalStep,
@@ -71,6 +73,7 @@ _MOVES: dict[tuple[str, str], tuple[str, bool]] = {
     ("fields", "plan"): ("inner plan", True),
     ("fields", "over"): ("items", True),
     ("fields", "retry"): ("retry", True),
+    ("fields", "vote"): ("vote", True),
     ("targets", _ANY): ("target", True),
     ("target", "whole"): ("step", False),
     ("target", _ANY): ("data", False),
@@ -204,7 +207,7 @@ def _placed(found: ErrorDetails, data: Mapping[str, object]) -> _Found:
             path.append(part)
         if position == "fields":
             owner = str(part)
-        elif position in ("plan", "coordinator", "retry", "role"):
+        elif position in ("plan", "coordinator", "retry", "role", "vote"):
             owner = position
     name = next((part for part in reversed(path) if isinstance(part, str)), "")
     where = origin(data, tuple(path))

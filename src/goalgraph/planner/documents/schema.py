@@ -16,7 +16,7 @@ from typing import cast
 from pydantic import BaseModel, JsonValue
 
 from goalgraph.planner import plan as types
-from goalgraph.planner import roles
+from goalgraph.planner import roles, votes
 from goalgraph.planner.documents.limits import MAX_STEPS
 from goalgraph.planner.plan import STEP_ID, Plan
 
@@ -61,7 +61,7 @@ def _schema() -> _Schema:
     definitions: dict[str, _Schema] = {"Plan": plan, **found}
     for name, definition in definitions.items():
         if name != "JsonValue":
-            _describe(definition, getattr(types, name))
+            _describe(definition, getattr(types, name, None) or getattr(votes, name))
     for name in _KINDS.values():
         _free_step(definitions[name])
     _agent(definitions["AgentStep"])
@@ -95,7 +95,9 @@ def _properties(definition: _Schema) -> dict[str, _Schema]:
 def _describe(definition: _Schema, model: type[BaseModel]) -> None:
     """Take descriptions from the text under each field, and leave out the titles, which only repeat the names."""
     definition.pop("title", None)
-    for base in reversed([one for one in model.__mro__ if one.__module__ in (types.__name__, roles.__name__)]):
+    for base in reversed(
+        [one for one in model.__mro__ if one.__module__ in (types.__name__, roles.__name__, votes.__name__)]
+    ):
         for name, text in _texts(base).items():
             field = model.model_fields.get(name)
             if field is not None:
