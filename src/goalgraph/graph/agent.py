@@ -16,6 +16,8 @@ from langgraph.types import StateUpdate
 from pydantic import JsonValue
 
 from goalgraph.graph.calls import answer_of, of_parent, usual_result, wants_result, whole
+from goalgraph.graph.coordination.assigning import Assigning
+from goalgraph.graph.coordination.hooks import Hooks
 from goalgraph.graph.driving import driving
 from goalgraph.graph.humans.approval import ApprovalPolicy
 from goalgraph.graph.humans.door import admit
@@ -83,6 +85,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         library: PlanLibrary | None,
         history: History | None,
         prices: Mapping[str, Price] | None,
+        hooks: Hooks | None = None,
         **kwargs: Any,
     ) -> None:
         """Called by `create_plan_agent` and by LangGraph's own ``copy``."""
@@ -101,6 +104,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         self.library = library
         self.history = history
         self.prices = prices
+        self.hooks = hooks
 
     @property
     def policy(self) -> PlanPolicy:
@@ -362,6 +366,8 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
             rules=self.rules,
             calls=self._calls(),
             prices=self.prices,
+            hooks=self.hooks,
+            assigning=Assigning(cards=self.registry.cards, policy=self.policy) if self.hooks is not None else None,
         )
         if outer is not None:
             run.id, run.path = f"{outer.run}/{outer.path.rpartition('/')[2]}", outer.path

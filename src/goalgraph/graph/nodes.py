@@ -14,6 +14,8 @@ from goalgraph.errors import UnknownSpecialist
 from goalgraph.graph import events
 from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.board.transitions import decide, degradations, run_status
+from goalgraph.graph.coordination.completing import completed, halted_by, signalled
+from goalgraph.graph.coordination.hooks import Completion
 from goalgraph.graph.revision.rules import Rules, stand_of, unrevised
 from goalgraph.graph.run import run_of
 from goalgraph.graph.state import PlanState, StepSend
@@ -104,6 +106,8 @@ class Synthesize:
     """Whether one failed step is enough for a failed run."""
     min_confidence: float | None = None
     """For steps that set none of their own."""
+    rules: Rules | None = None
+    """When the plan is changed, where it ever is."""
 
     async def __call__(self, state: PlanState, config: RunnableConfig, runtime: Runtime[Any]) -> dict[str, Any]:
         """Write answer, status, what is degraded, and what the whole run used."""
@@ -113,21 +117,38 @@ class Synthesize:
         written = await self._written(plan, outcomes, state)
         answer = str(as_json(written.answer))
         spent = [outcome.usage for outcome in unordered.values() if outcome.usage.calls]
-        decisions = state.get("decisions") or ()
+        decisions, run = state.get("decisions") or (), run_of(config)
+        halted = halted_by(plan, unordered, self.rules, state.get("inputs") or {})
         reasons = (
             *simplifications(decisions),
             *degradations(plan, outcomes, min_confidence=self.min_confidence),
+            *signalled(unordered, halted, self.rules),
             *unrevised(decisions),
             *(_unpriced(spent) if _has_budget(plan) else ()),
             *written.degraded,
         )
-        status = run_status(plan, outcomes, reasons, strict=self.strict)
-        runtime.stream_writer(events.RunFinished(type="run_finished", run=run_of(config).id, status=status))
+        status = run_status(plan, outcomes, reasons, strict=self.strict, is_halted=bool(halted))
+        made = [decision for outcome in unordered.values() for decision in outcome.decisions]
+        if run.hooks is not None and run.hooks.has("all_complete"):
+            told = Completion(
+                run=run.id,
+                goal=state.get("goal", ""),
+                plan=plan,
+                outcomes=outcomes,
+                answer=answer,
+                status=status,
+                degraded=reasons,
+            )
+            if (last := await completed(run, told)) is not None:
+                answer, decision = last
+                made.append(decision)
+                runtime.stream_writer(events.decision_made(decision, run.id))
+        runtime.stream_writer(events.RunFinished(type="run_finished", run=run.id, status=status))
         return {
             "answer": answer,
             "status": status,
             "degraded": list(reasons),
-            "decisions": [decision for outcome in unordered.values() for decision in outcome.decisions],
+            "decisions": made,
             "usage": sum((*spent, meter.usage), state.get("usage") or Usage()),
             "messages": [AIMessage(answer, id=written.message_id)],
         }

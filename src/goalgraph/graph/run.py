@@ -20,12 +20,15 @@ from goalgraph.graph.board.index import PlanIndex
 from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.board.slots import Slots
 from goalgraph.graph.board.suspending import RevisableBoard
+from goalgraph.graph.coordination.assigning import Assigning
+from goalgraph.graph.coordination.consequences import halting_reason
+from goalgraph.graph.coordination.hooks import Hooks
 from goalgraph.graph.humans.approval import ApprovalPolicy, Gates
 from goalgraph.graph.humans.journal import Entry
 from goalgraph.graph.humans.thread import saver_of
 from goalgraph.graph.revision.calling import Calls
 from goalgraph.graph.revision.rules import Rules, Stand
-from goalgraph.graph.revision.triggers import Due, Judged, spent
+from goalgraph.graph.revision.triggers import Due, Judged, halting, spent
 from goalgraph.graph.steps.budget import Budget
 from goalgraph.graph.steps.nesting import Around, budgets_around
 from goalgraph.graph.storage.recorded import parked_steps, recorded_items, recorded_outcomes
@@ -140,6 +143,12 @@ class Run:
     """How whoever called is heard while the run goes on."""
     answers: tuple[Entry, ...] = ()
     """All answers to what is asked, or was since the last checkpoint, or before where they were carried over."""
+    hooks: Hooks | None = None
+    """Of the caller; None where there are none."""
+    assigning: Assigning | None = None
+    """What holds for hooks that name specialists; with the plan as it is looked through for it."""
+    is_halted: bool = False
+    """Whether a step has said that it makes no sense to go on: nothing new begins, and the plan is not changed."""
     checked: Plan | None = None
     """The caller's plan, which was found valid before the run began."""
     writing: "set[asyncio.Task[object]]" = field(default_factory=set["asyncio.Task[object]"])
@@ -250,7 +259,7 @@ class Run:
             {step_id: outcome for step_id, outcome in outcomes.items() if step_id not in held} if held else outcomes,
             {step_id: chain[0] for step_id, chain in chains.items()},
             Slots(total, each, priority),
-            stoppable=self.fail_fast or self.max_seconds is not None or bool(plan.coordinator.guardrails or outer),
+            stoppable=True,  # any step may say that it makes no sense to go on
             now=clock,
             is_draining=self.is_draining,
             absent={*held, *parked},
@@ -283,7 +292,16 @@ class Run:
         failed = (one for one in index.order if one in board.outcomes and board.outcomes[one].status == "failed")
         if self.fail_fast and (first := next(failed, None)) is not None:
             board.stop(f"cancelled because step {first!r} failed")
+        if blockers := self.halting(outcomes, index.steps, self.work):
+            self.is_halted = True
+            reason = halting_reason(outcomes, blockers)
+            board.stop(reason, [one for one in index.steps if one not in self.ongoing])
         return self.work
+
+    def halting(self, among: Mapping[str, Outcome], steps: Mapping[str, Step], work: Work) -> tuple[str, ...]:
+        """Return the ids of the outcomes that halt the run; see `triggers.halting`."""
+        policy, least = (self.rules.policy, self.rules.min_confidence) if self.rules is not None else (None, None)
+        return halting(steps, among, policy, inputs=work.inputs, min_confidence=least)
 
     def _unwatch(self) -> None:
         for end in self._watching:
@@ -304,6 +322,7 @@ class Run:
     def _is_pressed(self, withheld: Sequence[Due], decisions: Sequence[Decision]) -> bool:
         """Whether there is something to be done about the plan before anything else."""
         rules, calls = self.rules, self.calls
+        withheld = [one for one in withheld if not one.is_direct]
         if rules is None or calls is None or not withheld:
             return False
         if self.fail_fast or any(calls.has_change(one.digest) for one in withheld):

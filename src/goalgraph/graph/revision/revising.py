@@ -26,7 +26,7 @@ from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.planner.plan import Plan
 
-__all__ = ["Revise", "aborted", "settled"]
+__all__ = ["Revise", "aborted", "settled", "wanted"]
 
 _Next = Command[Literal["dispatch", "synthesize", "escalate"]]
 
@@ -46,8 +46,16 @@ class Revise:
         work = _Work(state, replace(stand_of(state, run.judged), at_work=frozenset(run.ongoing)))
         while found := self.rules.due(work.stand):
             used = spent(work.stand.decisions)
-            ready = await self._ready(found, work, run)
-            if ready is None and (bound := used.exhausted(self.rules.policy)):
+            direct = tuple(one for one in found if one.is_direct)
+            if direct and self.rules.at_limit != "ask":
+                work.settle(settled(direct, self.rules.at_limit, wanted(direct), at=_now()))
+                if self.rules.at_limit == "abort":
+                    return cast("_Next", aborted(work.stand, wanted(direct), work.update(), run, runtime))
+                continue
+            others = found if not direct else tuple(one for one in found if not one.is_direct)
+            ready = await self._ready(others, work, run) if others else None
+            bound = used.exhausted(self.rules.policy) if others else wanted(direct)
+            if ready is None and bound:
                 if self.rules.at_limit == "ask" and run.ongoing:
                     break  # who asks a human ends this call, and what is at work with it
                 if self.rules.at_limit == "ask":
@@ -155,6 +163,11 @@ class _Work:
         return changes
 
 
+def wanted(direct: Sequence[Due]) -> str:
+    """Say which steps ask for a human."""
+    return f"{', '.join(repr(one.trigger.step) for one in direct[:5])} asked for somebody to look at it"
+
+
 def settled(
     found: Sequence[Due], chosen: Literal["accept", "abort"], reason: str, *, at: str, said: Decision | None = None
 ) -> list[Decision]:
@@ -169,7 +182,7 @@ def settled(
     """
     answers: list[Decision] = []
     for one in found:
-        about: JsonValue = {"trigger": one.trigger.reason}
+        about: JsonValue = {"trigger": one.trigger.reason, **({"human": True} if said and one.is_direct else {})}
         made = Decision(kind="escalation", subject=one.trigger.step, chosen=chosen, digest=one.digest, at=at)
         by = {"by": said.by, "assignee": said.assignee} if said is not None else {}
         answers.append(made.model_copy(update={"rationale": reason, "answer": about, **by}))
