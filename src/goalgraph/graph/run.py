@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from math import inf
-from threading import get_ident
 from typing import Any, Protocol, cast
 from uuid import uuid4
 
@@ -21,14 +20,15 @@ from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.board.slots import Slots
 from goalgraph.graph.board.suspending import RevisableBoard
 from goalgraph.graph.coordination.assigning import Assigning
-from goalgraph.graph.coordination.consequences import halting_reason
+from goalgraph.graph.coordination.halting import begin_halted
 from goalgraph.graph.coordination.hooks import Hooks
 from goalgraph.graph.humans.approval import ApprovalPolicy, Gates
 from goalgraph.graph.humans.journal import Entry
 from goalgraph.graph.humans.thread import saver_of
+from goalgraph.graph.loop import from_any_thread
 from goalgraph.graph.revision.calling import Calls
 from goalgraph.graph.revision.rules import Rules, Stand
-from goalgraph.graph.revision.triggers import Due, Judged, halting, spent
+from goalgraph.graph.revision.triggers import Due, Judged, spent
 from goalgraph.graph.steps.budget import Budget
 from goalgraph.graph.steps.nesting import Around, budgets_around
 from goalgraph.graph.storage.recorded import parked_steps, recorded_items, recorded_outcomes
@@ -267,7 +267,7 @@ class Run:
         began = datetime.fromisoformat(started_at) if started_at else clock()
         budgets = [one.max_cost_usd for one in plan.coordinator.guardrails if isinstance(one, BudgetGuardrail)]
         budgets += [inf] if outer else []  # what is recorded is priced, for those around it
-        halt = _from_any_thread(board.halt)
+        halt = from_any_thread(board.halt)
         used = [outcome.usage for outcome in outcomes.values()]
         limits = [one.max_seconds for one in plan.coordinator.guardrails if isinstance(one, TimeoutGuardrail)]
         limits += [self.max_seconds] if self.max_seconds is not None else []
@@ -292,16 +292,8 @@ class Run:
         failed = (one for one in index.order if one in board.outcomes and board.outcomes[one].status == "failed")
         if self.fail_fast and (first := next(failed, None)) is not None:
             board.stop(f"cancelled because step {first!r} failed")
-        if blockers := self.halting(outcomes, index.steps, self.work):
-            self.is_halted = True
-            reason = halting_reason(outcomes, blockers)
-            board.stop(reason, [one for one in index.steps if one not in self.ongoing])
+        begin_halted(self, self.work, outcomes)
         return self.work
-
-    def halting(self, among: Mapping[str, Outcome], steps: Mapping[str, Step], work: Work) -> tuple[str, ...]:
-        """Return the ids of the outcomes that halt the run; see `triggers.halting`."""
-        policy, least = (self.rules.policy, self.rules.min_confidence) if self.rules is not None else (None, None)
-        return halting(steps, among, policy, inputs=work.inputs, min_confidence=least)
 
     def _unwatch(self) -> None:
         for end in self._watching:
@@ -380,19 +372,6 @@ class Run:
             parked=parked,
             items=items,
         )
-
-
-def _from_any_thread(call: Callable[[str], None]) -> Callable[[str], None]:
-    """Let code in other threads call something that belongs to this one's event loop."""
-    loop, home = asyncio.get_running_loop(), get_ident()
-
-    def called(reason: str) -> None:
-        if get_ident() == home:
-            call(reason)
-        else:
-            loop.call_soon_threadsafe(call, reason)
-
-    return called
 
 
 def run_of(config: RunnableConfig) -> Run:

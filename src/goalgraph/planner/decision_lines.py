@@ -1,7 +1,7 @@
 """Decisions of runs as lines of JSON, for whoever keeps or searches them elsewhere."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from goalgraph.planner.decision import Decision
 
@@ -20,4 +20,14 @@ def decisions_as_lines(decisions: Iterable[Decision]) -> str:
         Text that ends with a line break; empty where there are none.
     """
     lines = (one.model_dump(mode="json", include=set(_FIELDS)) for one in decisions)
-    return "".join(f"{json.dumps({name: line[name] for name in _FIELDS}, ensure_ascii=False)}\n" for line in lines)
+    return "".join(f"{_line({name: line[name] for name in _FIELDS})}\n" for line in lines)
+
+
+def _line(fields: Mapping[str, object]) -> str:
+    """Write an object on one line; what is no valid text, such as half of a character, is escaped."""
+    text = json.dumps(fields, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(fields)
+    return text

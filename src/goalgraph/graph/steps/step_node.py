@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from goalgraph.graph import events
 from goalgraph.graph.board.suspending import RevisableBoard
 from goalgraph.graph.coordination.assigning import done_by
-from goalgraph.graph.coordination.consequences import halting_reason
+from goalgraph.graph.coordination.halting import halt
 from goalgraph.graph.coordination.ruling import assigned, ruled
 from goalgraph.graph.humans.asking import approved, asked, filled_in
 from goalgraph.graph.humans.gating import gated
@@ -136,7 +136,7 @@ class StepNode(Runnable[StepSend, StepEnd]):
         if run.hooks is not None and told is not outcome:
             await run.hooks.tell("step_complete", outcome)
         if outcome.signals and not run.is_halted:
-            _halt(outcome, work, run)
+            halt(outcome, work, run)
         if run.rules is None or not withheld(outcome, board.index.steps[step_id], work, run, runtime):
             ends = outcome.status == "failed" and self.execution.on_failure == "fail_fast"
             board.leave(step_id, outcome, ending=f"cancelled because step {step_id!r} failed" if ends else None)
@@ -306,14 +306,6 @@ def _parked(step_id: str, work: Work, asked: GraphInterrupt) -> tuple[Outcome, .
     items = {one: work.items[one] for one in work.items if one.partition("[")[0] == step_id}
     items |= {one: board.outcomes[one] for one in board.index.items.get(step_id, ()) if one in board.outcomes}
     return tuple(items.values())
-
-
-def _halt(outcome: Outcome, work: Work, run: Run) -> None:
-    """Let nothing new begin, if the outcome says that it makes no sense to go on."""
-    known = {**work.board.outcomes, outcome.step: outcome}
-    if outcome.step in run.halting(known, work.board.index.steps, work):
-        run.is_halted = True
-        work.board.halt(halting_reason(known, [outcome.step]))
 
 
 def _told(outcome: Outcome, run: Run, runtime: Runtime[Any]) -> Outcome:
