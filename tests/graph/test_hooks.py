@@ -62,7 +62,7 @@ class Several:
         return f"{cls.__name__} {told}"
 
 
-class Callable_:
+class Judge:
     async def __call__(self, told: object) -> object:
         return f"called {told}"
 
@@ -85,7 +85,7 @@ def instance_with_its_own() -> object:
         (Several(), "assignment", ("static x", "Several.static")),
         (Several(), "step_complete", ("Several x", "Several.own")),
         (on_conflict(partial(unmarked, "partly")), "conflict", ("partly x", "unmarked")),
-        ({"on_conflict": Callable_()}, "conflict", ("called x", "Callable_")),
+        ({"on_conflict": Judge()}, "conflict", ("called x", "Judge")),
         ({"conflict": Base().judge}, "conflict", ("base x", "Base.judge")),
         (Base().judge, "conflict", ("base x", "Base.judge")),
         ([{"on_escalation": plain}, Base()], "escalation", ("plain x", "plain")),
