@@ -44,6 +44,7 @@ class Revise:
         """
         run = run_of(config)
         work = _Work(state, replace(stand_of(state, run.judged), at_work=frozenset(run.ongoing)))
+        is_changed = False
         while found := self.rules.due(work.stand):
             used = spent(work.stand.decisions)
             direct = tuple(one for one in found if one.is_direct)
@@ -56,6 +57,8 @@ class Revise:
             ready = await self._ready(others, work, run) if others else None
             bound = used.exhausted(self.rules.policy) if others else wanted(direct)
             if ready is None and bound:
+                if not others and is_changed and decide(work.stand.plan, work.stand.outcomes) == "dispatch":
+                    break  # what the change makes possible is done before a human is asked
                 if self.rules.at_limit == "ask" and run.ongoing:
                     break  # who asks a human ends this call, and what is at work with it
                 if self.rules.at_limit == "ask":
@@ -68,6 +71,7 @@ class Revise:
                 break
             revised = await self._revised(ready, work, run, is_guided=used.guided > 0)
             work.take(revised)
+            is_changed = True
             runtime.stream_writer(_told(revised, run))
         return Command(goto=decide(work.stand.plan, work.stand.outcomes), update=work.update())
 
