@@ -26,26 +26,27 @@ def decision(kind: str, chosen: str, answer: object = None, subject: str = "a") 
     return Decision.model_validate({"kind": kind, "subject": subject, "chosen": chosen, "answer": answer, "at": AT})
 
 
+NONE: set[str] = set()
 RULED = decision("escalation", "expert", evidence_of(outcome(ESCALATION, specialist="writer")))
 
 
 @pytest.mark.parametrize(
     ("given", "decisions", "followers", "expected"),
     [
-        (outcome(CONFLICT), (), (), set()),
+        (outcome(CONFLICT), (), (), NONE),
         (outcome(CONFLICT, decisions=(decision("conflict", "resolved"),)), (), (), {CONFLICT}),
-        (outcome(ESCALATION), (), (), set()),
+        (outcome(ESCALATION), (), (), NONE),
         (outcome(decisions=(RULED,)), (), (), {ESCALATION}),
-        (outcome(ESCALATION, decisions=(RULED,)), (), (), set()),
+        (outcome(ESCALATION, decisions=(RULED,)), (), (), NONE),
         (outcome(ESCALATION), (decision("escalation", "guide"),), (), {ESCALATION}),
-        (outcome(ESCALATION), (decision("escalation", "guide", subject="b"),), (), set()),
+        (outcome(ESCALATION), (decision("escalation", "guide", subject="b"),), (), NONE),
         (outcome(ESCALATION), (decision("escalation", "accept", {"human": True}),), (), {ESCALATION}),
-        (outcome(ESCALATION), (decision("escalation", "accept", {"trigger": ESCALATION}),), (), set()),
-        (outcome(HANDOFF), (), (), set()),
+        (outcome(ESCALATION), (decision("escalation", "accept", {"trigger": ESCALATION}),), (), NONE),
+        (outcome(HANDOFF), (), (), NONE),
         (outcome(HANDOFF), (), (outcome(step="b"),), {HANDOFF}),
-        (outcome(HANDOFF), (), (outcome(step="b", status="skipped"),), set()),
-        (outcome(BLOCKER), (), (outcome(step="b"),), set()),
-        (outcome(), (), (outcome(step="b"),), set()),
+        (outcome(HANDOFF), (), (outcome(step="b", status="skipped"),), NONE),
+        (outcome(BLOCKER), (), (outcome(step="b"),), NONE),
+        (outcome(), (), (outcome(step="b"),), NONE),
     ],
     ids=[
         "a conflict",

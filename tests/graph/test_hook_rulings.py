@@ -14,6 +14,7 @@ from goalgraph import (
     Outcome,
     PlanAgent,
     PlanningPolicy,
+    Proposal,
     Ruling,
     aanswer,
     apending,
@@ -165,9 +166,17 @@ async def test_behind_an_approval_the_same_specialist_may_be_named(inside: bool)
     assert other.started == ["a[0]" if inside else "a"]
 
 
+def by_mailer(proposal: Proposal) -> bool:
+    return proposal.specialists[0] == "mailer"
+
+
+def nothing(told: object) -> None:
+    return None
+
+
 @pytest.mark.parametrize(
     "names",
-    [("mailer",), ("mailing",), (lambda proposal: proposal.specialists[0] == "mailer",)],
+    [("mailer",), ("mailing",), (by_mailer,)],
     ids=["specialist", "capability", "predicate"],
 )
 async def test_the_approval_policy_looks_at_whoever_was_named(names: Any) -> None:
@@ -182,6 +191,19 @@ async def test_the_approval_policy_looks_at_whoever_was_named(names: Any) -> Non
         ("assignment", "mailer"),
         ("gate", "approve"),
     ]
+
+
+@pytest.mark.parametrize("chosen", [None, "other"], ids=["nobody named", "somebody named"])
+async def test_what_is_asked_about_without_hooks_is_asked_about_with_them(chosen: str | None) -> None:
+    mine, other = Ledger(), Ledger()
+    able = [worker(mine, name, capabilities=["mailing", *more]) for name, more in (("a1", []), ("a2", ["more"]))]
+    agent = agent_of(*able, worker(other, "other"), hooks=to(chosen), approval=ApprovalPolicy(steps=("a2",)))
+    await ran(agent, goal({"id": "a", "task": "send it", "requires": ["mailing"]}))
+    assert (mine.started, other.started) == ([], [])
+    (request,) = await apending(agent, CONFIG)
+    assert request.kind == "gate"
+    result = await aanswer(agent, CONFIG, {request.id: True})
+    assert result["outcomes"]["a"].specialist == (chosen or "a1")
 
 
 async def test_another_ruling_after_a_restart_is_approved_anew(sqlite: SqliteSaver) -> None:
@@ -232,9 +254,14 @@ async def test_every_outcome_is_told_whatever_it_is() -> None:
 
 async def test_steps_that_are_cancelled_are_told_too() -> None:
     told: list[tuple[str, str]] = []
+
+    @on_step_complete
+    def completes(outcome: Outcome) -> None:
+        told.append((outcome.step, outcome.status))
+
     agent = agent_of(
         worker(Ledger(), fails=["bad"], seconds={"slow": 5, "bad": 0.01}),
-        hooks={"on_step_complete": lambda outcome: told.append((outcome.step, outcome.status))},
+        hooks=completes,
         execution=ExecutionPolicy(on_failure="fail_fast"),
     )
     result = await ran(agent, goal(agent_step("bad"), agent_step("slow"), agent_step("later", "slow")))
@@ -265,7 +292,7 @@ async def test_a_hook_has_the_last_word(given: object, answer: str) -> None:
 
 
 async def test_without_a_last_word_the_answer_stays() -> None:
-    agent = agent_of(worker(Ledger()), hooks={"on_all_complete": lambda told: None})
+    agent = agent_of(worker(Ledger()), hooks={"on_all_complete": nothing})
     result = await ran(agent, goal(agent_step("a")))
     assert "a" in result["answer"]
     assert result["decisions"] == []
@@ -274,7 +301,11 @@ async def test_without_a_last_word_the_answer_stays() -> None:
 async def test_what_cannot_be_an_answer_ends_the_run_which_can_be_resumed() -> None:
     given: list[object] = [object()]
     ledger = Ledger()
-    agent = agent_of(worker(ledger), hooks={"on_all_complete": lambda told: given[0]})
+
+    def gives(told: Completion) -> object:
+        return given[0]
+
+    agent = agent_of(worker(ledger), hooks={"on_all_complete": gives})
     with pytest.raises(HookFailed, match="gave what cannot be the answer"):
         await ran(agent, goal(agent_step("a")))
     given[0] = "mended"
@@ -297,8 +328,7 @@ async def test_a_hook_may_ask_a_human_itself() -> None:
 
 
 async def test_a_run_without_hooks_has_none() -> None:
-    for hooks in (None, []):
-        agent = create_plan_agent(None, [ScriptedSpecialist("one")], hooks=hooks)
-        assert agent.hooks is None
+    assert create_plan_agent(None, [ScriptedSpecialist("one")]).hooks is None
+    assert create_plan_agent(None, [ScriptedSpecialist("one")], hooks=[]).hooks is None
     with pytest.raises(TypeError, match="has no hooks"):
         create_plan_agent(None, [ScriptedSpecialist("one")], hooks=object())

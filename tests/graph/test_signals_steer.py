@@ -111,14 +111,21 @@ async def test_a_hook_that_rules_about_a_conflict_gives_the_output() -> None:
 
 
 async def test_a_hook_that_does_not_rule_leaves_the_conflict() -> None:
-    agent = agent_of(signalling(CONFLICT), hooks={"on_conflict": lambda told: None})
+    def silent(told: Conflict) -> None:
+        return None
+
+    agent = agent_of(signalling(CONFLICT), hooks={"on_conflict": silent})
     assert (await ran(agent, goal(said("c"))))["status"] == "degraded"
 
 
 async def test_a_ruling_must_fit_what_the_specialist_declares() -> None:
     herald = signalling(CONFLICT, output={"n": 1}, schema={"type": "object", "required": ["n"]})
     given: list[object] = [{"m": 1}]
-    agent = agent_of(herald, hooks={"on_conflict": lambda told: given[0]})
+
+    def gives(told: Conflict) -> object:
+        return given[0]
+
+    agent = agent_of(herald, hooks={"on_conflict": gives})
     with pytest.raises(HookFailed, match=r"gave step 'c' what cannot be its output: .*'n'"):
         await ran(agent, goal(said("c")))
     given[0] = {"n": 2}

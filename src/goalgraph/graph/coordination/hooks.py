@@ -42,6 +42,7 @@ Hook = Callable[..., object]
 F = TypeVar("F", bound=Hook)
 
 _MARK = "__goalgraph_hook__"
+_UNMARKED: Mapping[Moment, int] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +208,8 @@ def _failed(one: _Registered, error: BaseException) -> HookFailed:
 
 def _mark(moment: Moment, hook: F, threshold: int = 1) -> F:
     """Mark a hook in place; it may be marked for several moments."""
-    if not (callable(hook) or isinstance(hook, (staticmethod, classmethod))) or not hasattr(hook, "__dict__"):
+    given = cast("object", hook)
+    if not hasattr(given, "__dict__") or not (callable(given) or isinstance(given, (staticmethod, classmethod))):
         raise TypeError(f"on_{moment}: {hook!r} cannot be marked; give as_hooks a mapping: {{'on_{moment}': it}}")
     attributes = cast("Any", hook).__dict__
     attributes[_MARK] = {**attributes.get(_MARK, {}), moment: threshold}
@@ -219,7 +221,7 @@ def _marks(hook: object) -> Mapping[Moment, int]:
     for one in (hook, getattr(hook, "__func__", None)):
         if isinstance(found := getattr(one, _MARK, None), dict):
             return cast("Mapping[Moment, int]", found)
-    return {}
+    return _UNMARKED
 
 
 def on_assignment(hook: F) -> F:
@@ -321,4 +323,5 @@ def _names(given: object) -> list[str]:
 def _marks_of(given: object, name: str) -> Mapping[Moment, int]:
     """The marks of an attribute; of a method that has none, those of what it overrides."""
     own = getattr(given, "__dict__", {}).get(name)
-    return _marks(own) or next((marks for kind in type(given).__mro__ if (marks := _marks(vars(kind).get(name)))), {})
+    found = (_marks(vars(kind).get(name)) for kind in type(given).__mro__)
+    return _marks(own) or next((marks for marks in found if marks), _UNMARKED)

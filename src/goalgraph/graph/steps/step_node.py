@@ -229,7 +229,7 @@ class StepNode(Runnable[StepSend, StepEnd]):
             by = step
             if hooks.has("assignment"):
                 names = await assigned(turn, step, names, instruction, dict(given))
-                by = done_by(step, names)
+                by = step if names == work.chains[step.id] else done_by(step, names)
             done = await self._performed(turn, by, names, instruction, given)
         if not done.signals:
             return done
