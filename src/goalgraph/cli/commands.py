@@ -279,6 +279,19 @@ def answer(
     return resume_run(name, answers=tuple(answers or ()), option="goalgraph answer", by=by, as_json=as_json)
 
 
+@app.command()
+def decisions(
+    name: RunName,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write to a file, not to stdout.")
+    ] = None,
+) -> int:
+    """Write what was decided in a run, and by whom, as JSON lines."""
+    from goalgraph.cli.deciding import write_decisions
+
+    return write_decisions(name, out)
+
+
 def _goal_and_files(
     goal: str | None, more: list[Path] | None, data: list[Path] | None, *, has_plan: bool
 ) -> tuple[str | None, tuple[Path, ...]]:

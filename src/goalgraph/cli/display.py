@@ -105,6 +105,11 @@ def plain_line(event: Event) -> str | None:
         return f"started {event['step']} ({one_line(KINDS.get(event['specialist'], event['specialist']))})"
     if event["type"] == "request":
         return f"asks {event['step'] or 'plan'}: {one_line(str(event['request'].get('prompt', '')))}"
+    if event["type"] == "decision_made":
+        by = f" (by {one_line(event['by'])})" if event["by"] else ""
+        why = f": {one_line(event['rationale'])}" if event["rationale"].strip() else ""
+        about = f"{event['kind']} of {event['step']}" if event["step"] else event["kind"]
+        return f"decided {about}: {one_line(event['chosen'])}{by}{why}"
     if event["type"] == "step_finished":
         why = f": {one_line(event['error'])}" if "error" in event else ""
         return f"{event['status']} {event['step']} after {event['seconds']:.1f} s{why}"

@@ -2,6 +2,23 @@
 
 from goalgraph.graph.agent import PlanAgent
 from goalgraph.graph.build import create_plan_agent, generate_plan
+from goalgraph.graph.coordination.hooks import (
+    Assignment,
+    Ballot,
+    Completion,
+    Conflict,
+    Escalation,
+    Hooks,
+    Quorum,
+    Ruling,
+    as_hooks,
+    on_all_complete,
+    on_assignment,
+    on_conflict,
+    on_escalation,
+    on_quorum,
+    on_step_complete,
+)
 from goalgraph.graph.events import Event
 from goalgraph.graph.humans.approval import ApprovalPolicy, Proposal
 from goalgraph.graph.humans.inbox import aanswer, answer, apending, pending
@@ -10,18 +27,33 @@ from goalgraph.graph.policies import ExecutionPolicy, Limits, PlanningPolicy, Re
 
 __all__ = [
     "ApprovalPolicy",
+    "Assignment",
+    "Ballot",
+    "Completion",
+    "Conflict",
+    "Escalation",
     "Event",
     "ExecutionPolicy",
+    "Hooks",
     "Limits",
     "PlanAgent",
     "PlanningPolicy",
     "Proposal",
+    "Quorum",
     "Request",
     "RevisionPolicy",
+    "Ruling",
     "aanswer",
     "answer",
     "apending",
+    "as_hooks",
     "create_plan_agent",
     "generate_plan",
+    "on_all_complete",
+    "on_assignment",
+    "on_conflict",
+    "on_escalation",
+    "on_quorum",
+    "on_step_complete",
     "pending",
 ]

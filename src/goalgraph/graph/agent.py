@@ -16,6 +16,7 @@ from langgraph.types import StateUpdate
 from pydantic import JsonValue
 
 from goalgraph.graph.calls import answer_of, of_parent, usual_result, wants_result, whole
+from goalgraph.graph.coordination.assigning import Assigning
 from goalgraph.graph.coordination.hooks import Hooks
 from goalgraph.graph.driving import driving
 from goalgraph.graph.humans.approval import ApprovalPolicy
@@ -374,6 +375,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
                 outer=ledgers_around(),
             ),
             hooks=self.hooks,
+            assigning=Assigning(cards=self.registry.cards, policy=self.policy) if self.hooks is not None else None,
         )
         if outer is not None:
             run.id, run.path = f"{outer.run}/{outer.path.rpartition('/')[2]}", outer.path

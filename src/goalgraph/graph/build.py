@@ -13,7 +13,7 @@ from langgraph.store.base import BaseStore
 
 from goalgraph.errors import InvalidSpecialist
 from goalgraph.graph.agent import PlanAgent
-from goalgraph.graph.coordination.hooks import as_hooks
+from goalgraph.graph.coordination.hooks import Hooks, as_hooks
 from goalgraph.graph.decomposing import Decompose
 from goalgraph.graph.humans.approval import ApprovalPolicy
 from goalgraph.graph.nodes import Dispatch, Gather, Synthesize
@@ -71,9 +71,9 @@ def create_plan_agent(
     artifacts: ArtifactStore | str | Path | None = None,
     history: History | None = None,
     prices: Mapping[str, Price] | None = None,
-    hooks: object = None,
     prompts: Prompts | Mapping[str, str] | str | Path | None = None,
     requests_per_second: float | Mapping[str, float] | None = None,
+    hooks: object = None,
     name: str = "goalgraph",
 ) -> PlanAgent:
     """Create an agent: a compiled LangGraph graph that plans a goal, does the plan, and answers.
@@ -117,9 +117,14 @@ def create_plan_agent(
             given by name. All models of the process that are made by name for the same provider and rate share one
             limiter (`goalgraph.models.resolve_model` makes them for specialists); a chat model given as an object
             carries its own ``rate_limiter``.
+        hooks: What you decide while a run goes on: an object with methods that are marked (`on_assignment`,
+            `on_conflict`, `on_escalation`, `on_quorum`, `on_step_complete`, `on_all_complete`), a marked function, a
+            mapping of these names to functions, or several of these. Functions that are not async run in threads; one
+            that raises ends the run with `HookFailed`, and the run can be resumed.
         name: The graph's name.
 
     Raises:
+        TypeError: ``hooks`` are none.
         InvalidSpecialist: There is none, or a name is blank, taken or unusable; or ``assess`` is no assessor; or there
             is no model for roles, or a tool of theirs is none.
         UnknownModel: The model's name names no known provider.
@@ -144,12 +149,13 @@ def create_plan_agent(
     if rules is not None:
         reviser = reviser or reviser_of(chat, own)
     synthesizer = synthesizer_of(synthesis, chat, prompts=own, response_format=response_format)
+    deciding = _hooks(hooks)
     own_nodes = _KINDS if maker is None else (*_KINDS, _ROLE)
     names = _node_names(registry, own_nodes)
     nodes = (*names.values(), *own_nodes)
     step_node = StepNode(registry=registry, execution=execution, artifacts=as_store(artifacts), roles=maker)
     early = None
-    if execution.eager and not approval.plan:
+    if execution.eager and not approval.plan and not (deciding is not None and deciding.has("assignment")):
         early = EarlyStart(
             registry=registry, execution=execution, artifacts=step_node.artifacts, approval=approval, policy=policy
         )
@@ -196,6 +202,7 @@ def create_plan_agent(
             synthesizer=synthesizer,
             strict=execution.on_failure == "wait_all",
             min_confidence=execution.min_confidence,
+            rules=rules,
         ),
     )
     builder.add_edge(START, "decompose")
@@ -216,9 +223,15 @@ def create_plan_agent(
         library=library,
         history=history,
         prices=prices,
-        hooks=as_hooks(hooks) if hooks is not None else None,
+        hooks=deciding,
         **vars(compiled),
     )
+
+
+def _hooks(given: object) -> Hooks | None:
+    """Collect hooks; None where there are none, so that nothing looks for any."""
+    found = as_hooks(given) if given is not None else None
+    return found if found is not None and found.by_moment else None
 
 
 def _rules(

@@ -9,9 +9,11 @@ from typing import Any, Literal, NotRequired
 from typing_extensions import TypedDict
 
 from goalgraph.graph.board.transitions import RunStatus
+from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Status
 
 __all__ = [
+    "DecisionMade",
     "Event",
     "PlanMade",
     "PlanRevised",
@@ -22,6 +24,7 @@ __all__ = [
     "StepFinished",
     "StepProgress",
     "StepStarted",
+    "decision_made",
 ]
 
 
@@ -122,6 +125,21 @@ class StepFinished(TypedDict):
     error: NotRequired[str]
 
 
+class DecisionMade(TypedDict):
+    """A hook of the caller's, or a specialist, has decided something; it comes with the outcome it belongs to."""
+
+    type: Literal["decision_made"]
+    run: str
+    step: str
+    """Id; empty where it is about the whole run."""
+    kind: str
+    """As for `goalgraph.Decision`."""
+    chosen: str
+    alternatives: list[str]
+    rationale: str
+    by: str | None
+
+
 class RunFinished(TypedDict):
     """The answer is there."""
 
@@ -139,6 +157,26 @@ Event = (
     | StepProgress
     | RequestMade
     | StepFinished
+    | DecisionMade
     | RunFinished
 )
 """Any of them, told apart by ``type``."""
+
+
+def decision_made(decision: Decision, run: str) -> DecisionMade:
+    """Make the event of a decision.
+
+    Args:
+        decision: As it is on record.
+        run: Id of the run.
+    """
+    return DecisionMade(
+        type="decision_made",
+        run=run,
+        step=decision.subject,
+        kind=decision.kind,
+        chosen=decision.chosen,
+        alternatives=list(decision.alternatives),
+        rationale=decision.rationale,
+        by=decision.by,
+    )

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import TypeVar
 
-__all__ = ["finish", "iterate"]
+__all__ = ["finish", "from_any_thread", "iterate"]
 
 T = TypeVar("T")
 
@@ -146,3 +146,16 @@ def _iterated(stream: Callable[[], AsyncIterator[T]], loop: _Loop) -> Iterator[T
             loop.start(lambda: tasks[0].cancel())
             while not isinstance(parts.get(), _End):
                 pass
+
+
+def from_any_thread(call: Callable[[str], None]) -> Callable[[str], None]:
+    """Let code in other threads call something that belongs to this one's event loop."""
+    loop, home = asyncio.get_running_loop(), threading.get_ident()
+
+    def called(reason: str) -> None:
+        if threading.get_ident() == home:
+            call(reason)
+        else:
+            loop.call_soon_threadsafe(call, reason)
+
+    return called

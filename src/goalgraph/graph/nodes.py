@@ -14,6 +14,8 @@ from goalgraph.errors import UnknownSpecialist
 from goalgraph.graph import events
 from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.board.transitions import decide, degradations, run_status
+from goalgraph.graph.coordination.completing import completed, halted_by, signalled
+from goalgraph.graph.coordination.hooks import Completion
 from goalgraph.graph.ledger.metering import count_usage
 from goalgraph.graph.ledger.telling import limits_met, new_decisions, uncounted
 from goalgraph.graph.revision.rules import Rules, stand_of, unrevised
@@ -111,6 +113,8 @@ class Synthesize:
     """Whether one failed step is enough for a failed run."""
     min_confidence: float | None = None
     """For steps that set none of their own."""
+    rules: Rules | None = None
+    """When the plan is changed, where it ever is."""
 
     async def __call__(self, state: PlanState, config: RunnableConfig, runtime: Runtime[Any]) -> dict[str, Any]:
         """Write answer, status, what is degraded, and what the whole run used."""
@@ -125,15 +129,32 @@ class Synthesize:
         limits = new_decisions(run.accounts.ledgers, state.get("decisions") or (), datetime.now(UTC))
         decisions = (*(state.get("decisions") or ()), *limits)
         used = sum((*spent, meter.usage), before)
+        halted = halted_by(plan, unordered, self.rules, state.get("inputs") or {})
         reasons = (
             *simplifications(decisions),
             *limits_met(decisions),
             *degradations(plan, outcomes, min_confidence=self.min_confidence),
+            *signalled(unordered, halted, self.rules),
             *unrevised(decisions),
             *uncounted(run.accounts.own, used),
             *written.degraded,
         )
-        status = run_status(plan, outcomes, reasons, strict=self.strict)
+        status = run_status(plan, outcomes, reasons, strict=self.strict, is_halted=bool(halted))
+        made = [*(one for outcome in unordered.values() for one in outcome.decisions), *limits]
+        if run.hooks is not None and run.hooks.has("all_complete"):
+            told = Completion(
+                run=run.id,
+                goal=state.get("goal", ""),
+                plan=plan,
+                outcomes=outcomes,
+                answer=answer,
+                status=status,
+                degraded=reasons,
+            )
+            if (last := await completed(run, told)) is not None:
+                answer, decision = last
+                made.append(decision)
+                runtime.stream_writer(events.decision_made(decision, run.id))
         run_over(run.id, status)
         runtime.stream_writer(events.RunFinished(type="run_finished", run=run.id, status=status))
         return {
@@ -142,7 +163,7 @@ class Synthesize:
             "sources": list(written.sources),
             "status": status,
             "degraded": list(reasons),
-            "decisions": [*(one for outcome in unordered.values() for one in outcome.decisions), *limits],
+            "decisions": made,
             "usage": used,
             "metrics": metrics_of(
                 (*outcomes.values(), *(one for step_id, one in unordered.items() if step_id not in outcomes)),

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from math import inf
-from threading import get_ident
 from typing import Any, Protocol, cast
 from uuid import uuid4
 
@@ -20,6 +19,8 @@ from goalgraph.graph.board.index import PlanIndex
 from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.board.slots import Slots
 from goalgraph.graph.board.suspending import RevisableBoard
+from goalgraph.graph.coordination.assigning import Assigning
+from goalgraph.graph.coordination.halting import begin_halted
 from goalgraph.graph.coordination.hooks import Hooks
 from goalgraph.graph.coordination.polling import Poll
 from goalgraph.graph.humans.approval import ApprovalPolicy, Gates
@@ -146,6 +147,10 @@ class Run:
     """How whoever called is heard while the run goes on."""
     answers: tuple[Entry, ...] = ()
     """All answers to what is asked, or was since the last checkpoint, or before where they were carried over."""
+    assigning: Assigning | None = None
+    """What holds for hooks that name specialists; with the plan as it is looked through for it."""
+    is_halted: bool = False
+    """Whether a step has said that it makes no sense to go on: nothing new begins, and the plan is not changed."""
     checked: Plan | None = None
     """The caller's plan, which was found valid before the run began."""
     writing: "set[asyncio.Task[object]]" = field(default_factory=set["asyncio.Task[object]"])
@@ -265,10 +270,7 @@ class Run:
             {step_id: outcome for step_id, outcome in outcomes.items() if step_id not in held} if held else outcomes,
             {step_id: chain[0] for step_id, chain in chains.items()},
             Slots(total, each, priority, self.peaks),
-            stoppable=self.fail_fast
-            or self.max_seconds is not None
-            or bool(plan.coordinator.guardrails or self.accounts.ledgers)
-            or (self.hooks is not None and self.hooks.has("quorum")),
+            stoppable=True,  # any step may say that it makes no sense to go on
             now=clock,
             is_draining=self.is_draining,
             absent={*held, *parked},
@@ -297,10 +299,11 @@ class Run:
         )
         self._unwatch()
         if self.accounts.ledgers:
-            self._watching = self.accounts.watch(_from_any_thread(board.halt), _from_any_thread(board.stop))
+            self._watching = self.accounts.watch(from_any_thread(board.halt), from_any_thread(board.stop))
         failed = (one for one in index.order if one in board.outcomes and board.outcomes[one].status == "failed")
         if self.fail_fast and (first := next(failed, None)) is not None:
             board.stop(f"cancelled because step {first!r} failed")
+        begin_halted(self, self.work, outcomes)
         return self.work
 
     def _unwatch(self) -> None:
@@ -322,6 +325,7 @@ class Run:
     def _is_pressed(self, withheld: Sequence[Due], decisions: Sequence[Decision]) -> bool:
         """Whether there is something to be done about the plan before anything else."""
         rules, calls = self.rules, self.calls
+        withheld = [one for one in withheld if not one.is_direct]
         if rules is None or calls is None or not withheld:
             return False
         if self.fail_fast or any(calls.has_change(one.digest) for one in withheld):
@@ -378,19 +382,6 @@ class Run:
             items=items,
             usage=cast("Usage | None", values.get("usage")),
         )
-
-
-def _from_any_thread(call: Callable[[str], None]) -> Callable[[str], None]:
-    """Let code in other threads call something that belongs to this one's event loop."""
-    loop, home = asyncio.get_running_loop(), get_ident()
-
-    def called(reason: str) -> None:
-        if get_ident() == home:
-            call(reason)
-        else:
-            loop.call_soon_threadsafe(call, reason)
-
-    return called
 
 
 def run_of(config: RunnableConfig) -> Run:

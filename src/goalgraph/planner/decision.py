@@ -4,7 +4,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-__all__ = ["Decision"]
+__all__ = ["PEOPLES", "Decision"]
+
+PEOPLES = frozenset(("plan", "approval", "gate", "input", "event", "specialist"))
+"""Kinds of decisions that answer what was asked; whoever watches a run sees the requests."""
 
 
 class Decision(BaseModel):

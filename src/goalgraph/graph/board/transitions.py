@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Literal, assert_never
 
+from goalgraph.graph.coordination.consequences import conflicts
 from goalgraph.planner.outcome import Outcome, was_decided
 from goalgraph.planner.plan import Join, Plan
 
@@ -66,15 +67,23 @@ def decide(plan: Plan, outcomes: Mapping[str, Outcome]) -> Next:
 
 
 def run_status(
-    plan: Plan, outcomes: Mapping[str, Outcome], degraded: Collection[str], *, strict: bool = False
+    plan: Plan,
+    outcomes: Mapping[str, Outcome],
+    degraded: Collection[str],
+    *,
+    strict: bool = False,
+    is_halted: bool = False,
 ) -> RunStatus:
     """Judge a finished run.
 
     ``complete``: all that was to be done was done. ``degraded``: something is missing or weak, and ``degraded`` says
     what.
     ``failed``: no step succeeded; conditions, waits and approvals count only where there are no others. With ``strict``
-    any step that failed or was blocked is enough, unless it is optional.
+    any step that failed or was blocked is enough, unless it is optional. ``halted``: a step has said that it makes no
+    sense to go on.
     """
+    if is_halted:
+        return "halted"
     needed = [outcomes[step.id].status for step in plan.steps if step.id in outcomes and not step.optional]
     if strict and ("failed" in needed or "blocked" in needed):
         return "failed"
@@ -120,6 +129,8 @@ def degradations(
                     + (f": {why[:_MAX_WHY]}" if why else "")
                 )
             reasons.extend(f"step {step.id!r}: {reason}" for reason in outcome.degraded)
+            if outcome.signals:
+                reasons.extend(conflicts(outcome))
     return tuple(reasons)
 
 

@@ -1,8 +1,13 @@
-"""What callers may decide while a run goes on: hooks by name, what they are told, and how their rulings are read."""
+"""What callers may decide while a run goes on: hooks by name, what they are told, and how their rulings are read.
 
+Steps run at the same time, and so do their hooks: those that are not async in threads of their own.
+"""
+
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, TypeVar, cast, get_args, overload
 
 from langgraph.errors import GraphBubbleUp
@@ -10,6 +15,7 @@ from pydantic import JsonValue
 
 from goalgraph.errors import HookFailed
 from goalgraph.graph.coordination.ballots import Ballot
+from goalgraph.graph.steps.attempts import Exiting
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Plan
 from goalgraph.specialists.threads import in_thread
@@ -37,6 +43,7 @@ Hook = Callable[..., object]
 F = TypeVar("F", bound=Hook)
 
 _MARK = "__goalgraph_hook__"
+_UNMARKED: Mapping[Moment, int] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +122,10 @@ class _Registered:
 
     @property
     def name(self) -> str:
-        return str(getattr(self.hook, "__qualname__", type(self.hook).__qualname__))
+        hook = self.hook
+        while isinstance(hook, partial):
+            hook = cast("partial[object]", hook).func
+        return str(getattr(hook, "__qualname__", type(hook).__qualname__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +172,8 @@ class Hooks:
 
 async def _called(one: _Registered, told: object) -> object:
     """Call a hook; a sync one in a thread of its own, so that it may block."""
+    here = asyncio.current_task()
+    cancelling = here.cancelling() if here is not None else 0
     try:
         if inspect.iscoroutinefunction(one.hook) or inspect.iscoroutinefunction(type(one.hook).__call__):
             return await cast("Callable[..., Awaitable[object]]", one.hook)(told)
@@ -169,14 +181,38 @@ async def _called(one: _Registered, told: object) -> object:
         return await found if inspect.isawaitable(found) else found
     except GraphBubbleUp:
         raise
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise Exiting(error) from error
+    except asyncio.CancelledError as error:
+        if here is not None and here.cancelling() > cancelling:
+            raise
+        raise _failed(one, error) from error  # its own: nobody has cancelled the run
     except Exception as error:
-        said = " ".join(str(error).split())
-        raise HookFailed(f"the hook {one.name} raised {type(error).__name__}: {said}", hook=one.name) from error
+        raise _failed(one, error) from error
+
+
+def _failed(one: _Registered, error: BaseException) -> HookFailed:
+    said = " ".join(str(error).split())
+    raised = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    return HookFailed(f"the hook {one.name} raised {raised}", hook=one.name, hint="mend it, and resume the run")
 
 
 def _mark(moment: Moment, hook: F, threshold: int = 1) -> F:
-    cast("Any", hook).__dict__[_MARK] = (moment, threshold)
+    """Mark a hook in place; it may be marked for several moments."""
+    given = cast("object", hook)
+    if not hasattr(given, "__dict__") or not (callable(given) or isinstance(given, (staticmethod, classmethod))):
+        raise TypeError(f"on_{moment}: {hook!r} cannot be marked; give as_hooks a mapping: {{'on_{moment}': it}}")
+    attributes = cast("Any", hook).__dict__
+    attributes[_MARK] = {**attributes.get(_MARK, {}), moment: threshold}
     return hook
+
+
+def _marks(hook: object) -> Mapping[Moment, int]:
+    """The moments that something is marked for, with their thresholds; a method's are its function's."""
+    for one in (hook, getattr(hook, "__func__", None)):
+        if isinstance(found := getattr(one, _MARK, None), dict):
+            return cast("Mapping[Moment, int]", found)
+    return _UNMARKED
 
 
 def on_assignment(hook: F) -> F:
@@ -228,7 +264,7 @@ def as_hooks(given: object) -> Hooks:
 
     Args:
         given: An object whose methods are marked, a marked function, a mapping of moments (``"on_conflict"``) to
-            functions, `Hooks`, or several of these.
+            functions, `Hooks`, or several of these. A method that overrides a marked one is a hook as that was.
 
     Raises:
         TypeError: It has no hooks.
@@ -247,34 +283,36 @@ def _collect(given: object, found: dict[Moment, list[_Registered]]) -> None:
             moment = cast("Moment", str(key).removeprefix("on_"))
             if moment not in get_args(Moment) or not callable(hook):
                 raise TypeError(f"no hook: {key!r}; there are: {', '.join(f'on_{one}' for one in get_args(Moment))}")
-            threshold = getattr(hook, _MARK, ("", 1))[1]
-            found.setdefault(moment, []).append(_Registered(hook, threshold))
-    elif (mark := getattr(given, _MARK, None)) is not None:
-        found.setdefault(mark[0], []).append(_Registered(cast("Hook", given), mark[1]))
+            found.setdefault(moment, []).append(_Registered(hook, _marks(hook).get(moment, 1)))
+    elif inspect.isclass(given):
+        raise TypeError(f"{given!r} has no hooks; give {given.__name__}(...), not the class")
+    elif marks := _marks(given):
+        _add(cast("Hook", given), marks, found)
     elif isinstance(given, (list, tuple, set, frozenset)):
         for one in cast("Iterable[object]", given):
             _collect(one, found)
     else:
-        marked = [
-            one
-            for name in _names(given)
-            if (one := inspect.getattr_static(given, name, None)) is not None
-            and getattr(getattr(one, "__func__", one), _MARK, None) is not None
-        ]
-        if inspect.isclass(given) or not marked:
-            hint = (
-                f"give {given.__name__}(...), not the class"
-                if inspect.isclass(given)
-                else "mark methods, as with @on_conflict"
-            )
-            raise TypeError(f"{given!r} has no hooks; {hint}")
-        for one in marked:
-            function = getattr(one, "__func__", one)
-            moment, threshold = getattr(function, _MARK)
-            found.setdefault(moment, []).append(_Registered(getattr(given, function.__name__), threshold))
+        marked = {name: marks for name in _names(given) if (marks := _marks_of(given, name))}
+        if not marked:
+            raise TypeError(f"{given!r} has no hooks; mark methods, as with @on_conflict")
+        for name, marks in marked.items():
+            if callable(hook := getattr(given, name)):
+                _add(hook, marks, found)
+
+
+def _add(hook: Hook, marks: Mapping[Moment, int], found: dict[Moment, list[_Registered]]) -> None:
+    for moment, threshold in marks.items():
+        found.setdefault(moment, []).append(_Registered(hook, threshold))
 
 
 def _names(given: object) -> list[str]:
-    """Names of an object's attributes, in the order in which its classes define them."""
+    """Names of an object's attributes: in the order in which its classes define them, then its own."""
     classes = reversed(type(given).__mro__)
-    return list(dict.fromkeys(name for kind in classes for name in vars(kind)))
+    return list(dict.fromkeys([*(name for kind in classes for name in vars(kind)), *getattr(given, "__dict__", {})]))
+
+
+def _marks_of(given: object, name: str) -> Mapping[Moment, int]:
+    """The marks of an attribute; of a method that has none, those of what it overrides."""
+    own = getattr(given, "__dict__", {}).get(name)
+    found = (_marks(vars(kind).get(name)) for kind in type(given).__mro__)
+    return _marks(own) or next((marks for marks in found if marks), _UNMARKED)

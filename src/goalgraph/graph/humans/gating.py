@@ -10,12 +10,17 @@ from goalgraph.graph.humans.asking import decided, is_yes, refused, unasked
 from goalgraph.graph.humans.requests import gate_request
 from goalgraph.graph.steps.turn import Turn
 from goalgraph.planner.outcome import Outcome
+from goalgraph.planner.plan import Step
 
 __all__ = ["gated"]
 
 
 def gated(
-    turn: Turn, specialists: tuple[str, ...], instruction: str, arguments: Mapping[str, JsonValue]
+    turn: Turn,
+    specialists: tuple[str, ...],
+    instruction: str,
+    arguments: Mapping[str, JsonValue],
+    step: Step | None = None,
 ) -> Outcome | tuple[str, Mapping[str, JsonValue], tuple[str, ...]]:
     """Ask, if a step is to be asked about.
 
@@ -24,6 +29,8 @@ def gated(
         specialists: Who would do it.
         instruction: What they would be told; empty for a step that no specialist does.
         arguments: The step's, resolved.
+        step: As it is done, where that is not as the plan has it: by specialists that a hook has named. What is asked
+            about by the plan is asked about all the same.
 
     Returns:
         Instruction and arguments to go on with, which an edit may have changed, and what to say of the approval; or the
@@ -44,7 +51,8 @@ def gated(
         input=arguments,
     )
     try:
-        if not gates.asks(turn.step, proposal):
+        is_named = step is not None and step is not turn.step and gates.names(step)
+        if not is_named and not gates.asks(turn.step, proposal):
             return instruction, arguments, ()
     except Exception as error:
         said = f"{type(error).__name__}: {error}"

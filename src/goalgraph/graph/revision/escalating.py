@@ -1,4 +1,4 @@
-"""The node that asks a human what is to become of a run whose revisions are used up."""
+"""The node that asks a human what is to become of a run whose revisions are used up, or of a step that asks for one."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from goalgraph.graph.humans.asking import Taken, told
 from goalgraph.graph.humans.markdown import code
 from goalgraph.graph.humans.requests import input_request
 from goalgraph.graph.revision.applying import evidence
-from goalgraph.graph.revision.revising import aborted, settled
+from goalgraph.graph.revision.revising import aborted, settled, wanted
 from goalgraph.graph.revision.rules import Rules, Stand, stand_of
 from goalgraph.graph.revision.triggers import Due, spent
 from goalgraph.graph.run import run_of
@@ -58,6 +58,9 @@ class Escalate:
         if not found:
             return Command(goto="revise")
         reason = spent(stand.decisions).exhausted(self.rules.policy)
+        direct = tuple(one for one in found if one.is_direct)
+        if direct and (len(direct) == len(found) or not reason):
+            found, reason = direct, wanted(direct)
         problem: str | None = None
         times = 0
         while True:
@@ -94,7 +97,8 @@ def _decided(chosen: Literal["accept", "abort"], reason: str) -> str:
 def _prompt(stand: Stand, found: Sequence[Due], reason: str) -> str:
     """Write what calls for a revision, what was tried, and what can be answered; Markdown."""
     steps = {step.id: step for step in stand.plan.steps}
-    parts = [f"The plan does not work out, and {reason}."]
+    is_wanted = all(one.is_direct for one in found)
+    parts = [f"A human is wanted: {reason}." if is_wanted else f"The plan does not work out, and {reason}."]
     for one in found[:_MOST_SHOWN]:
         task = getattr(steps[one.trigger.step], "task", None)
         shown: dict[str, JsonValue] = {**({"task": task} if task else {}), **evidence(stand.outcomes[one.trigger.step])}

@@ -26,7 +26,7 @@ from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.planner.plan import Plan
 
-__all__ = ["Revise", "aborted", "settled"]
+__all__ = ["Revise", "aborted", "settled", "wanted"]
 
 _Next = Command[Literal["dispatch", "synthesize", "escalate"]]
 
@@ -49,10 +49,21 @@ class Revise:
             for proposal in await _calls(run).given_up():
                 work.charge(proposal)
             return Command(goto=decide(work.stand.plan, work.stand.outcomes), update=work.update())
+        is_changed = False
         while found := self.rules.due(work.stand):
             used = spent(work.stand.decisions)
-            ready = await self._ready(found, work, run)
-            if ready is None and (bound := used.exhausted(self.rules.policy)):
+            direct = tuple(one for one in found if one.is_direct)
+            if direct and self.rules.at_limit != "ask":
+                work.settle(settled(direct, self.rules.at_limit, wanted(direct), at=_now()))
+                if self.rules.at_limit == "abort":
+                    return cast("_Next", aborted(work.stand, wanted(direct), work.update(), run, runtime))
+                continue
+            others = found if not direct else tuple(one for one in found if not one.is_direct)
+            ready = await self._ready(others, work, run) if others else None
+            bound = used.exhausted(self.rules.policy) if others else wanted(direct)
+            if ready is None and bound:
+                if not others and is_changed and decide(work.stand.plan, work.stand.outcomes) == "dispatch":
+                    break  # what the change makes possible is done before a human is asked
                 if self.rules.at_limit == "ask" and run.ongoing:
                     break  # who asks a human ends this call, and what is at work with it
                 if self.rules.at_limit == "ask":
@@ -65,6 +76,7 @@ class Revise:
                 break
             revised = await self._revised(ready, work, run, is_guided=used.guided > 0)
             work.take(revised)
+            is_changed = True
             runtime.stream_writer(_told(revised, run))
         return Command(goto=decide(work.stand.plan, work.stand.outcomes), update=work.update())
 
@@ -158,6 +170,11 @@ class _Work:
         return changes
 
 
+def wanted(direct: Sequence[Due]) -> str:
+    """Say which steps ask for a human."""
+    return f"{', '.join(repr(one.trigger.step) for one in direct[:5])} asked for somebody to look at it"
+
+
 def settled(
     found: Sequence[Due], chosen: Literal["accept", "abort"], reason: str, *, at: str, said: Decision | None = None
 ) -> list[Decision]:
@@ -172,7 +189,7 @@ def settled(
     """
     answers: list[Decision] = []
     for one in found:
-        about: JsonValue = {"trigger": one.trigger.reason}
+        about: JsonValue = {"trigger": one.trigger.reason, **({"human": True} if said and one.is_direct else {})}
         made = Decision(kind="escalation", subject=one.trigger.step, chosen=chosen, digest=one.digest, at=at)
         by = {"by": said.by, "assignee": said.assignee} if said is not None else {}
         answers.append(made.model_copy(update={"rationale": reason, "answer": about, **by}))

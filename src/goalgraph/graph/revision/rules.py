@@ -9,8 +9,9 @@ from pydantic import JsonValue
 
 from goalgraph.errors import InvalidPlan, PlanProblem
 from goalgraph.graph.board.index import PlanIndex
+from goalgraph.graph.coordination.consequences import is_ruling
 from goalgraph.graph.policies import RevisionPolicy
-from goalgraph.graph.revision.triggers import Due, Judged, due, spent
+from goalgraph.graph.revision.triggers import Due, Judged, due, halting, spent
 from goalgraph.graph.state import PlanState
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.decision import Decision
@@ -21,6 +22,7 @@ from goalgraph.planner.plan import Plan
 from goalgraph.planner.proposed import roles_of, with_roles
 from goalgraph.planner.reviser import RevisionRequest
 from goalgraph.planner.revision import guarded_specialists, revised
+from goalgraph.planner.signals import BLOCKER
 from goalgraph.planner.validation import PlanPolicy
 
 __all__ = ["Rules", "Stand", "stand_of", "unrevised"]
@@ -55,7 +57,9 @@ class Rules:
     at_limit: Literal["ask", "accept", "abort"]
 
     def due(self, stand: Stand) -> tuple[Due, ...]:
-        """Find what calls for a revision that there was none for yet, in plan order."""
+        """Find what calls for a revision that there was none for yet, in plan order; nothing in a halted run."""
+        if self.halting(stand.plan, stand.outcomes, stand.inputs):
+            return ()
         return due(
             stand.plan,
             stand.outcomes,
@@ -66,11 +70,21 @@ class Rules:
             judged=stand.judged,
         )
 
-    def pressing(self, stand: Stand) -> tuple[Due, ...]:
-        """Find what holds up the steps that wait: not what is only to be put on record, since no revision is left."""
-        if self.at_limit == "accept" and spent(stand.decisions).exhausted(self.policy):
+    def halting(self, plan: Plan, outcomes: Mapping[str, Outcome], inputs: Mapping[str, JsonValue]) -> tuple[str, ...]:
+        """Return the ids of the steps that halt the run; see `halting`."""
+        if not any(outcome.signals and BLOCKER in outcome.signals for outcome in outcomes.values()):
             return ()
-        return self.due(stand)
+        steps = {step.id: step for step in plan.steps}
+        given = {**plan.inputs, **inputs}
+        return halting(steps, outcomes, self.policy, inputs=given, min_confidence=self.min_confidence)
+
+    def pressing(self, stand: Stand) -> tuple[Due, ...]:
+        """Find what holds up the steps that wait: not what is only to be put on record, since nothing is done of it."""
+        if self.at_limit != "accept":
+            return self.due(stand)
+        if spent(stand.decisions).exhausted(self.policy):
+            return ()
+        return tuple(one for one in self.due(stand) if not one.is_direct)
 
     def changed(self, stand: Stand, patch: PlanPatch) -> Plan:
         """Return the plan with a change made.
@@ -96,7 +110,8 @@ class Rules:
 
     def request(self, stand: Stand, one: Due) -> RevisionRequest:
         """Return what the reviser is told."""
-        history = tuple(decision for decision in stand.decisions if decision.kind in ("revision", "escalation"))
+        kinds = ("revision", "escalation")
+        history = tuple(one for one in stand.decisions if one.kind in kinds and not is_ruling(one))
         policy = self.plan_policy
         if policy.available is not None:
             policy = replace(policy, available=policy.available | {role.name for role in roles_of(stand.plan)})
@@ -138,8 +153,10 @@ def stand_of(state: PlanState, judged: Judged | None = None) -> Stand:
 
 
 def unrevised(decisions: Iterable[Decision]) -> tuple[str, ...]:
-    """Say which steps stayed as they were because no revision was left."""
-    found = [one for one in decisions if one.kind == "escalation" and one.chosen == "accept"]
+    """Say which steps stayed as they were because no revision was left, or because the human they ask for is not."""
+    found = [one for one in decisions if one.kind == "escalation" and one.chosen == "accept" and not is_ruling(one)]
+    # What has asked for a human, and was looked at by one, is as it should be.
+    found = [one for one in found if not (isinstance(one.answer, dict) and one.answer.get("human"))]
     return tuple(f"step {one.subject!r} was not revised: {one.rationale}" for one in found)
 
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pydantic import JsonValue
 
 from goalgraph.graph.board.run_clock import RunClock
+from goalgraph.graph.coordination.consequences import is_ruling
 from goalgraph.graph.humans.digests import digest_of
 from goalgraph.graph.policies import RevisionPolicy
 from goalgraph.graph.steps.scope import scope_of
@@ -15,8 +16,9 @@ from goalgraph.planner.expressions import ExpressionError, condition, evaluate
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Plan, Step
 from goalgraph.planner.reviser import Trigger
+from goalgraph.planner.signals import BLOCKER, ESCALATION
 
-__all__ = ["Due", "Judged", "Spent", "due", "fired", "outcome_digest", "spent"]
+__all__ = ["Due", "Judged", "Spent", "due", "fired", "guided_steps", "halting", "outcome_digest", "spent"]
 
 Judged = dict[str, tuple[Step, Outcome, str | None]]
 """By step: the condition that was found to hold for an outcome of it."""
@@ -31,6 +33,8 @@ class Due:
     trigger: Trigger
     digest: str
     """Of the outcome that calls for it: it does so once."""
+    is_direct: bool = False
+    """Whether it is for a human at once: the step has asked for one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,9 @@ def fired(
 ) -> str | None:
     """Return the condition that holds for a step that is over; None where none does.
 
+    A step that asks for a human is for a human, and one that halts the run halts it, unless a condition that names the
+    signal wants the reviser to have it. The former counts as a condition of its own: the name of the signal.
+
     Args:
         step: Of a flat plan.
         outcome: Its own.
@@ -79,17 +86,55 @@ def fired(
         outcomes: Of the steps that conditions may name.
         min_confidence: For steps that set none of their own.
     """
-    if outcome.status not in _BEGAN or (step.type == "parallel" and not step.is_voted) or not policy.triggers:
+    if outcome.status not in _BEGAN or (step.type == "parallel" and not step.is_voted):
         return None
+    triggers, implied = policy.triggers, None
+    if outcome.signals:
+        steering = next((one for one in (BLOCKER, ESCALATION) if one in outcome.signals), None)
+        if steering is not None:
+            triggers = tuple(one for one in triggers if steering in one)
+            implied = ESCALATION if steering == ESCALATION else None
+    if not triggers:
+        return implied
     named = {one: outcomes[one] for one in _named(policy.triggers) if one in outcomes}
     scope = {**scope_of(inputs, named, RunClock((outcome,))), "step": _seen(step, outcome, min_confidence)}
-    for trigger in policy.triggers:
+    for trigger in triggers:
         try:
             if evaluate(trigger, scope):
                 return trigger
         except ExpressionError:
             continue  # it names what this outcome does not have
-    return None
+    return implied
+
+
+def halting(
+    steps: Mapping[str, Step],
+    outcomes: Mapping[str, Outcome],
+    policy: RevisionPolicy | None,
+    *,
+    inputs: Mapping[str, JsonValue],
+    min_confidence: float | None = None,
+) -> tuple[str, ...]:
+    """Return the ids of the steps that halt the run: they say so, and no condition wants the reviser to have them.
+
+    Args:
+        steps: Of a flat plan.
+        outcomes: Recorded so far; those of maps' items may be among them.
+        policy: None: there are no revisions.
+        inputs: Of the run.
+        min_confidence: For steps that set none of their own.
+    """
+    return tuple(
+        step_id
+        for step_id, outcome in outcomes.items()
+        if outcome.signals
+        and BLOCKER in outcome.signals
+        and (
+            policy is None
+            or (step := steps.get(step_id)) is None
+            or fired(step, outcome, policy, inputs=inputs, outcomes=outcomes, min_confidence=min_confidence) is None
+        )
+    )
 
 
 def due(
@@ -114,7 +159,9 @@ def due(
         judged: What was found before, to be added to: an outcome is looked at once, unless conditions name others.
     """
     known = judged if judged is not None and not _named(policy.triggers) else {}
-    considered = {one.digest for one in decisions if one.kind in ("revision", "escalation") and one.chosen != "guide"}
+    made = [one for one in decisions if one.kind in ("revision", "escalation") and not is_ruling(one)]
+    considered = {one.digest for one in made if one.chosen != "guide"}
+    guided = guided_steps(made)
     given = {**plan.inputs, **inputs}
     found: list[Due] = []
     for step in plan.steps:
@@ -127,8 +174,20 @@ def due(
             reason = fired(step, outcome, policy, inputs=given, outcomes=outcomes, min_confidence=min_confidence)
             known[step.id] = (step, outcome, reason)
         if reason is not None and (digest := outcome_digest(outcome)) not in considered:
-            found.append(Due(trigger=Trigger(step=step.id, reason=reason), digest=digest))
+            is_direct = reason == ESCALATION and step.id not in guided
+            found.append(Due(trigger=Trigger(step=step.id, reason=reason), digest=digest, is_direct=is_direct))
     return tuple(found)
+
+
+def guided_steps(decisions: Iterable[Decision]) -> frozenset[str]:
+    """Return the steps about which a human has told the reviser something, and nothing has come of it yet."""
+    found: set[str] = set()
+    for one in decisions:
+        if one.kind == "escalation" and one.chosen == "guide" and not is_ruling(one):
+            found.add(one.subject)
+        elif one.kind == "revision" and one.digest:
+            found.discard(one.subject)
+    return frozenset(found)
 
 
 @lru_cache(maxsize=64)
@@ -145,7 +204,8 @@ def outcome_digest(outcome: Outcome) -> str:
 def spent(decisions: Sequence[Decision]) -> Spent:
     """Add up the revisions of a run; those that a human asked for do not count against its bounds twice."""
     made = [one for one in decisions if one.kind == "revision" and one.digest]
-    asked = sum(1 for one in decisions if one.kind == "escalation" and one.chosen == "guide")
+    guides = (one for one in decisions if one.kind == "escalation" and one.chosen == "guide")
+    asked = sum(1 for one in guides if not is_ruling(one))
     guided = sum(1 for one in made if _figure(one, "guided"))
     return Spent(
         count=len(made),

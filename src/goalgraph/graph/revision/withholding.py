@@ -8,11 +8,12 @@ from langgraph.runtime import Runtime
 from goalgraph.graph import events
 from goalgraph.graph.board.suspending import RevisableBoard
 from goalgraph.graph.revision.rules import Rules, Stand
-from goalgraph.graph.revision.triggers import Due, fired, outcome_digest, spent
+from goalgraph.graph.revision.triggers import Due, fired, guided_steps, outcome_digest, spent
 from goalgraph.graph.run import Run, Work
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Step
 from goalgraph.planner.reviser import Trigger
+from goalgraph.planner.signals import ESCALATION
 
 __all__ = ["withheld"]
 
@@ -24,13 +25,18 @@ def withheld(outcome: Outcome, step: Step, work: Work, run: Run, runtime: Runtim
     with all that does not need the step, unless a failure is to end the rest.
     """
     rules, board = run.rules, work.board
-    if rules is None or not isinstance(board, RevisableBoard) or step.id in board.index.parents or run.accounts.is_met:
+    if rules is None or not isinstance(board, RevisableBoard) or step.id in board.index.parents:
+        return False
+    if run.is_halted or run.accounts.is_met:
         return False
     one = _due(outcome, step, work, rules, run)
     if one is None:
         return False
     work.withheld[step.id] = outcome
-    board.withhold(step.id, is_awaited=begin(one, work, run), at_once=run.fail_fast or rules.at_limit == "abort")
+    is_awaited = not one.is_direct and begin(one, work, run)
+    board.withhold(step.id, is_awaited=is_awaited, at_once=run.fail_fast or rules.at_limit == "abort")
+    if one.is_direct:
+        return True
     runtime.stream_writer(
         events.RevisionStarted(type="revision_started", run=run.id, step=step.id, reason=one.trigger.reason)
     )
@@ -64,4 +70,7 @@ def _due(outcome: Outcome, step: Step, work: Work, rules: Rules, run: Run) -> Du
     run.judged[step.id] = (step, outcome, reason)
     if reason is None:
         return None
-    return Due(trigger=Trigger(step=step.id, reason=reason), digest=outcome_digest(outcome))
+    is_direct = reason == ESCALATION and step.id not in guided_steps(work.decisions)
+    if is_direct and rules.at_limit == "accept":
+        return None
+    return Due(trigger=Trigger(step=step.id, reason=reason), digest=outcome_digest(outcome), is_direct=is_direct)

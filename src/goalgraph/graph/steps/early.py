@@ -208,6 +208,8 @@ class EarlySteps:
             raise GraphBubbleUp
         if self.run.rules is not None and need.result().confidence is not None:
             raise GraphBubbleUp  # whether that is good enough is looked at in its own turn
+        if need.result().signals:
+            raise GraphBubbleUp  # what they mean too
         return need.result()
 
     def _end(self, task: asyncio.Task[Outcome]) -> None:

@@ -14,6 +14,9 @@ from pydantic import JsonValue
 
 from goalgraph.graph import events
 from goalgraph.graph.board.suspending import RevisableBoard
+from goalgraph.graph.coordination.assigning import done_by
+from goalgraph.graph.coordination.halting import halt
+from goalgraph.graph.coordination.ruling import assigned, ruled
 from goalgraph.graph.humans.asking import approved, asked, filled_in
 from goalgraph.graph.humans.gating import gated
 from goalgraph.graph.ledger.metering import at_least, count_usage
@@ -32,6 +35,7 @@ from goalgraph.graph.steps.turn import Turn
 from goalgraph.graph.steps.voted import concluded
 from goalgraph.graph.steps.waiting import waited
 from goalgraph.logs import step_begun, step_over
+from goalgraph.planner.decision import PEOPLES
 from goalgraph.planner.expressions import ExpressionError, is_template
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import AgentStep
@@ -106,11 +110,16 @@ class StepNode(Runnable[StepSend, StepEnd]):
             return _parked(step_id, work, GraphInterrupt(()))
         if isinstance(verdict, Outcome):
             await run.drop(step_id)
+            if run.hooks is not None:
+                await run.hooks.tell("step_complete", verdict)
             return (_told(verdict, run, runtime),)
+        told: Outcome | None = None
         try:
             found = await self._turn(step_id, work, run, config, runtime)
             if polls:
                 await polled(found[0], work, run)
+            if run.hooks is not None:
+                await run.hooks.tell("step_complete", told := found[0])
         except BaseException as error:
             if isinstance(error, GraphInterrupt) and any(error.args):
                 held = await board.hold(step_id)
@@ -131,6 +140,10 @@ class StepNode(Runnable[StepSend, StepEnd]):
             else:
                 found = (board.cancelled(step_id),)
         outcome = found[0]
+        if run.hooks is not None and told is not outcome:
+            await run.hooks.tell("step_complete", outcome)
+        if outcome.signals and not run.is_halted:
+            halt(outcome, work, run)
         if run.rules is None or not withheld(outcome, board.index.steps[step_id], work, run, runtime):
             ends = outcome.status == "failed" and self.execution.on_failure == "fail_fast"
             board.leave(step_id, outcome, ending=f"cancelled because step {step_id!r} failed" if ends else None)
@@ -155,6 +168,8 @@ class StepNode(Runnable[StepSend, StepEnd]):
         if (begun := run.ongoing.pop(step_id, None)) is not None:
             outcome = await taken_over(turn, begun)
             if outcome is not None:
+                if run.hooks is not None and outcome.signals and step.type == "agent":
+                    outcome = await self._worked(turn, step, outcome)
                 return (outcome,)
         doer = work.chains[step_id][0] if step.type == "agent" else step.type
         step_begun(run.id, step_id, doer)
@@ -199,14 +214,48 @@ class StepNode(Runnable[StepSend, StepEnd]):
             return self.registry.get(name)
         return self.roles.of(work.board.index.plan, name)
 
-    async def _worked(self, turn: Turn, step: AgentStep) -> Outcome:
-        """Have a specialist do a step."""
-        work, board = turn.work, turn.board
-        chain = [self._doer(name, work) for name in work.chains[step.id]]
+    async def _worked(self, turn: Turn, step: AgentStep, done: Outcome | None = None) -> Outcome:
+        """Have a specialist do a step, and the caller's hooks decide about it.
+
+        Args:
+            turn: The step's.
+            step: As the plan has it.
+            done: What it has come to, where it was done before its turn.
+        """
+        work, hooks = turn.work, turn.run.hooks
         given: Mapping[str, JsonValue] = step.input
         if step.input and is_template(step.input):
             given = cast("dict[str, JsonValue]", turn.resolve(step.input))
-        allowed = gated(turn, work.chains[step.id], _instruction(turn, step), given)
+        names, instruction = work.chains[step.id], _instruction(turn, step)
+        if hooks is None:
+            return await self._performed(turn, step, names, instruction, given)
+        if done is None:
+            by = step
+            if hooks.has("assignment"):
+                names = await assigned(turn, step, names, instruction, dict(given))
+                by = step if names == work.chains[step.id] else done_by(step, names)
+            done = await self._performed(turn, by, names, instruction, given)
+        if not done.signals:
+            return done
+
+        async def again(chain: tuple[str, ...]) -> Outcome:
+            return await self._performed(turn, done_by(step, chain), chain, instruction, given)
+
+        doer = partial(self._doer, work=work)
+        return await ruled(turn, step, done, again=again, doer=doer, artifacts=self.artifacts)
+
+    async def _performed(
+        self,
+        turn: Turn,
+        step: AgentStep,
+        names: tuple[str, ...],
+        instruction: str,
+        given: Mapping[str, JsonValue],
+    ) -> Outcome:
+        """Ask whoever is to be asked, and have specialists do a step."""
+        work, board = turn.work, turn.board
+        chain = [self._doer(name, work) for name in names]
+        allowed = gated(turn, names, instruction, given, step)
         if isinstance(allowed, Outcome):
             return allowed
         instruction, arguments, unasked = allowed
@@ -270,6 +319,10 @@ def _parked(step_id: str, work: Work, asked: GraphInterrupt) -> tuple[Outcome, .
 def _told(outcome: Outcome, run: Run, runtime: Runtime[Any]) -> Outcome:
     """Say that a step is over."""
     step_over(run.id, outcome)
+    """Say that a step is over, and what hooks and specialists have decided about it."""
+    for decision in outcome.decisions:
+        if decision.kind not in PEOPLES:
+            runtime.stream_writer(events.decision_made(decision, run.id))
     event = events.StepFinished(
         type="step_finished",
         run=run.id,
