@@ -23,6 +23,7 @@ from goalgraph.planner.degrading import simplifications
 from goalgraph.planner.expressions import ExpressionError, resolve
 from goalgraph.planner.outcome import Outcome, Usage, text_of
 from goalgraph.planner.plan import BudgetGuardrail, Plan
+from goalgraph.planner.signalled import signals_of
 from goalgraph.specialists.results import as_json
 from goalgraph.synthesis import Concatenate, Synthesis, SynthesisRequest, Synthesizer
 
@@ -128,6 +129,7 @@ class Synthesize:
             "status": status,
             "degraded": list(reasons),
             "decisions": [decision for outcome in unordered.values() for decision in outcome.decisions],
+            "signals": signals_of(unordered.values()),
             "usage": sum((*spent, meter.usage), state.get("usage") or Usage()),
             "messages": [AIMessage(answer, id=written.message_id)],
         }

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from math import inf
 from threading import get_ident
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import uuid4
 
 from langchain_core.runnables import RunnableConfig
@@ -36,6 +36,9 @@ from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.planner.plan import BudgetGuardrail, Plan, Step, TimeoutGuardrail
 from goalgraph.planner.prices import Price
 from goalgraph.specialists.router import route
+
+if TYPE_CHECKING:
+    from goalgraph.graph.coordination.hub import Hub
 
 __all__ = ["Doing", "Ongoing", "Run", "Work", "run_in", "run_of"]
 
@@ -140,6 +143,10 @@ class Run:
     """How whoever called is heard while the run goes on."""
     answers: tuple[Entry, ...] = ()
     """All answers to what is asked, or was since the last checkpoint, or before where they were carried over."""
+    hub: "Hub | None" = None
+    """What its steps tell each other, once one of them does."""
+    recalled: Mapping[str, Outcome] = field(default_factory=dict[str, Outcome])
+    """Outcomes of items of maps that a process that is gone was in the middle of."""
     checked: Plan | None = None
     """The caller's plan, which was found valid before the run began."""
     writing: "set[asyncio.Task[object]]" = field(default_factory=set["asyncio.Task[object]"])
@@ -348,8 +355,10 @@ class Run:
             due = self.rules.pressing(stand)
         parked = parked_steps(snapshot)
         items: Mapping[str, Outcome] = {}
-        if (due or parked) and (saver := saver_of(self.agent, config)) is not None:
-            items = recorded_items(await saver.aget_tuple(snapshot.config))
+        begun = any(step.type == "map" and step.id not in outcomes for step in plan.steps)
+        if (due or parked or begun) and (saver := saver_of(self.agent, config)) is not None:
+            self.recalled = recorded_items(await saver.aget_tuple(snapshot.config))
+            items = self.recalled if due or parked else {}
         return self.begin(
             plan,
             outcomes,

@@ -14,6 +14,7 @@ from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.planner.plan import Plan
 from goalgraph.planner.reviewed import PlanInReview
+from goalgraph.planner.signalled import Signal
 
 __all__ = ["PlanInput", "PlanOutput", "PlanState", "StepSend"]
 
@@ -67,7 +68,9 @@ class PlanOutput(TypedDict, total=False):
     """As it was run: flat, with qualified ids."""
     outcomes: Outcomes
     decisions: Decisions
-    """What people decided, about the plan and its steps."""
+    """What people decided, about the plan and its steps; then what was delegated, and what was put on record."""
+    signals: tuple[Signal, ...]
+    """What the steps have signalled, in their order."""
     usage: Usage
     messages: Annotated[list[AnyMessage], add_messages]
 
@@ -88,6 +91,7 @@ class PlanState(TypedDict, total=False):
     status: RunStatus | None
     degraded: list[str]
     decisions: Decisions
+    signals: tuple[Signal, ...]
     carried: list[Decision]
     """Answers to steps that were not over when the state was changed from outside."""
     usage: Usage

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from goalgraph.graph import events
 from goalgraph.graph.board.suspending import RevisableBoard
+from goalgraph.graph.coordination.delegation import opened
 from goalgraph.graph.humans.asking import approved, asked, filled_in
 from goalgraph.graph.humans.gating import gated
 from goalgraph.graph.policies import ExecutionPolicy
@@ -33,6 +34,7 @@ from goalgraph.graph.steps.waiting import waited
 from goalgraph.planner.expressions import ExpressionError, is_template
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import AgentStep
+from goalgraph.planner.validation import PlanPolicy
 from goalgraph.planner.wording import instructed, task_of
 from goalgraph.specialists.artifacts import ArtifactStore
 from goalgraph.specialists.registry import SpecialistRegistry
@@ -59,6 +61,8 @@ class StepNode(Runnable[StepSend, StepEnd]):
     """Where outputs too large for a checkpoint are kept."""
     roles: RoleMaker | None = None
     """Makes the specialists that plans propose, where they may."""
+    policy: PlanPolicy | None = None
+    """What plans must hold; nothing where absent."""
 
     def invoke(self, input: StepSend, config: RunnableConfig | None = None, **kwargs: Any) -> StepEnd:
         """Refuse: steps wait for each other in one event loop."""
@@ -122,7 +126,8 @@ class StepNode(Runnable[StepSend, StepEnd]):
             elif not board.is_stopped(step_id):
                 raise
             else:
-                found = (board.cancelled(step_id),)
+                ended = board.cancelled(step_id)
+                found = (ended if run.hub is None else run.hub.completed(ended),)
         outcome = found[0]
         if run.rules is None or not withheld(outcome, board.index.steps[step_id], work, run, runtime):
             ends = outcome.status == "failed" and self.execution.on_failure == "fail_fast"
@@ -190,7 +195,8 @@ class StepNode(Runnable[StepSend, StepEnd]):
             raise AssertionError(f"{step.type} is no step of a flat plan's superstep")
         assert_never(step)
 
-    def _doer(self, name: str, work: Work) -> Specialist:
+    def doer(self, name: str, work: Work) -> Specialist:
+        """Return a specialist, or what a role of the plan is."""
         if self.roles is None or name in self.registry:
             return self.registry.get(name)
         return self.roles.of(work.board.index.plan, name)
@@ -198,7 +204,7 @@ class StepNode(Runnable[StepSend, StepEnd]):
     async def _worked(self, turn: Turn, step: AgentStep) -> Outcome:
         """Have a specialist do a step."""
         work, board = turn.work, turn.board
-        chain = [self._doer(name, work) for name in work.chains[step.id]]
+        chain = [self.doer(name, work) for name in work.chains[step.id]]
         given: Mapping[str, JsonValue] = step.input
         if step.input and is_template(step.input):
             given = cast("dict[str, JsonValue]", turn.resolve(step.input))
@@ -215,9 +221,13 @@ class StepNode(Runnable[StepSend, StepEnd]):
         if turn.run.early is not None and (done := await turn.run.early.outcome(step.id, key)) is not None:
             return done
 
+        if turn.run.hub is not None:
+            turn.run.hub.begin(step.id)
+        task = StepTask(step=step.id, instruction=instruction, input=arguments)
+
         async def performed() -> Outcome:
             outcome = await perform(
-                StepTask(step=step.id, instruction=instruction, input=arguments),
+                task,
                 partial(
                     StepContext,
                     goal=work.goal,
@@ -227,6 +237,7 @@ class StepNode(Runnable[StepSend, StepEnd]):
                     idempotency_key=key,
                     asking=partial(asked, turn),
                     artifacts=self.artifacts,
+                    opening=partial(opened, turn, self, task),
                 ),
                 chain,
                 report=partial(_tell_progress, turn),
@@ -240,7 +251,8 @@ class StepNode(Runnable[StepSend, StepEnd]):
             changes: dict[str, object] = {"usage": at_least(meter.usage, outcome.usage)} if meter.calls else {}
             if turn.decisions:
                 changes |= {"decisions": tuple(turn.decisions), "degraded": (*unasked, *outcome.degraded)}
-            return outcome.model_copy(update=changes) if changes else outcome
+            outcome = outcome.model_copy(update=changes) if changes else outcome
+            return outcome if turn.run.hub is None else turn.run.hub.completed(outcome)
 
         return await (carried_on(turn, performed()) if can_go_on(turn, chain) else performed())
 

@@ -24,12 +24,13 @@ from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.planner.plan import Plan
 from goalgraph.planner.reviewed import PlanInReview
+from goalgraph.planner.signalled import Signal
 
 __all__ = ["STORED_TYPES", "AnyLoopSaver"]
 
 T = TypeVar("T")
 
-STORED_TYPES: tuple[type, ...] = (Decision, Outcome, Plan, PlanInReview, Usage)
+STORED_TYPES: tuple[type, ...] = (Decision, Outcome, Plan, PlanInReview, Signal, Usage)
 """What channels hold; what is inside of them is stored as plain data."""
 _ALLOWED = tuple((stored.__module__, stored.__name__) for stored in STORED_TYPES)
 
