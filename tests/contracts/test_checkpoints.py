@@ -20,6 +20,7 @@ STORED = {
     "goalgraph.planner.outcome.Usage",
     "goalgraph.planner.plan.Plan",
     "goalgraph.planner.reviewed.PlanInReview",
+    "goalgraph.planner.signalled.Signal",
 }
 """A class that is moved, or renamed, comes back from old databases as plain data: its old place must go on to work."""
 CHANNELS = {
@@ -33,6 +34,7 @@ CHANNELS = {
     "outcomes",
     "plan",
     "review",
+    "signals",
     "started_at",
     "status",
     "usage",

@@ -87,7 +87,7 @@ class Decompose:
             "answer": None,
             "status": None,
             "degraded": [],
-            "signals": (),
+            "signals": [],
             **({"carried": []} if state.get("carried") else {}),
             "decisions": decisions if rejected else Overwrite(value=decisions),
             **({"review": review} if review is not None else {}),

@@ -129,7 +129,7 @@ class Synthesize:
             "status": status,
             "degraded": list(reasons),
             "decisions": [decision for outcome in unordered.values() for decision in outcome.decisions],
-            "signals": signals_of(unordered.values()),
+            "signals": list(signals_of(unordered.values())),
             "usage": sum((*spent, meter.usage), state.get("usage") or Usage()),
             "messages": [AIMessage(answer, id=written.message_id)],
         }

@@ -69,7 +69,7 @@ class PlanOutput(TypedDict, total=False):
     outcomes: Outcomes
     decisions: Decisions
     """What people decided, about the plan and its steps; then what was delegated, and what was put on record."""
-    signals: tuple[Signal, ...]
+    signals: list[Signal]
     """What the steps have signalled, in their order."""
     usage: Usage
     messages: Annotated[list[AnyMessage], add_messages]
@@ -91,7 +91,7 @@ class PlanState(TypedDict, total=False):
     status: RunStatus | None
     degraded: list[str]
     decisions: Decisions
-    signals: tuple[Signal, ...]
+    signals: list[Signal]
     carried: list[Decision]
     """Answers to steps that were not over when the state was changed from outside."""
     usage: Usage

@@ -214,11 +214,14 @@ class Desk:
         Raises:
             AttemptOver: The attempt is over, or ends meanwhile.
         """
-        if not self.is_open:
+        try:
+            self.check()
+            loop = self.office().loop
+        except BaseException:
             if asyncio.iscoroutine(awaitable):
                 awaitable.close()
-            raise AttemptOver(self.step)
-        loop, ended = self.office().loop, _ended(awaitable)
+            raise
+        ended = _ended(awaitable)
         if loop is None:
             result, error = asyncio.run(ended)
         else:
