@@ -256,6 +256,20 @@ async def test_notes_of_what_was_delegated_are_the_steps_and_only_those_of_the_l
     assert len(outcome.decisions[1].digest) == 32
 
 
+async def test_what_a_failed_attempt_had_on_record_is_gone_where_the_next_one_has_nothing() -> None:
+    @specialist
+    async def boss(task: StepTask, context: StepContext) -> str:
+        if context.attempt == 1:
+            context.record_decision("dropped")
+            context.signal("dropped", to="dependants")
+            raise ConnectionError
+        return "done"
+
+    policy = ExecutionPolicy(retry=Retry(max_attempts=2, initial_seconds=0.0))
+    outcome = (await ran([boss], step("a", "boss"), execution=policy))["a"]
+    assert (outcome.decisions, outcome.audience, outcome.signals) == ((), {}, ())
+
+
 def _bank(done: list[str]) -> Any:
     @specialist(capabilities=["pay"])
     async def bank(task: StepTask, context: StepContext) -> str:

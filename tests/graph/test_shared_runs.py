@@ -118,22 +118,24 @@ def test_items_of_a_map_that_was_under_way_have_written_what_they_have(tmp_path:
     def build(saver: SqliteSaver, crashes: bool) -> Any:
         @specialist
         async def worker(task: StepTask, context: StepContext) -> Any:
-            if task.step == "each[1]":
-                if crashes:
-                    await asyncio.sleep(0.3)
-                    raise SystemExit("the process ends")
-                return context.shared.snapshot()
-            context.shared.put(task.step, "written")
-            return "done"
+            if task.step == "each[0]":
+                context.shared.put(task.step, "written")
+                return "done"
+            found = context.shared.snapshot()
+            if crashes:
+                await asyncio.sleep(0.5)
+                raise SystemExit("the process ends")
+            return found
 
-        return create_plan_agent(None, [worker], checkpointer=saver, execution=ExecutionPolicy(max_concurrency=1))
+        return create_plan_agent(None, [worker], checkpointer=saver)
 
     each = {"type": "map", "id": "each", "over": [1, 2], "step": {"id": "each", "agent": "worker", "task": "t"}}
     with SqliteSaver.from_conn_string(str(tmp_path / "run.sqlite")) as saver, pytest.raises(SystemExit):
-        build(saver, crashes=True).invoke({"goal": "g", "plan": {"steps": [each]}}, CONFIG)
+        build(saver, crashes=True).invoke({"goal": "g", "plan": {"steps": [step("b"), each]}}, CONFIG)
     with SqliteSaver.from_conn_string(str(tmp_path / "run.sqlite")) as saver:
         done = build(saver, crashes=False).invoke(None, CONFIG)["outcomes"]
     assert done["each"].output == ["done", {"each[0]": "written"}]
+    assert done["b"].output == {"each[0]": "written"}, "though it began before the map was multiplied again"
 
 
 _PROCESS = """

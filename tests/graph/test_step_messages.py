@@ -206,9 +206,11 @@ async def test_a_message_is_not_given_twice_where_the_attempt_that_took_it_fails
 async def test_a_lock_has_one_holder_and_is_given_back_when_the_attempt_ends_in_whatever_way(blocking: bool) -> None:
     inside: list[int] = []
     most: list[int] = []
+    held = threading.Event()
 
     @specialist(name="worker")
     async def worker(task: StepTask, context: StepContext) -> str:
+        await asyncio.to_thread(held.wait, 5)
         async with context.lock("file"):
             inside.append(1)
             most.append(len(inside))
@@ -218,6 +220,7 @@ async def test_a_lock_has_one_holder_and_is_given_back_when_the_attempt_ends_in_
 
     @specialist(name="worker")
     def blocking_worker(task: StepTask, context: StepContext) -> str:
+        held.wait(5)
         with context.lock("file"):
             inside.append(1)
             most.append(len(inside))
@@ -228,14 +231,43 @@ async def test_a_lock_has_one_holder_and_is_given_back_when_the_attempt_ends_in_
     @specialist
     async def hog(task: StepTask, context: StepContext) -> str:
         await context.lock("file").__aenter__()
+        held.set()
         await asyncio.sleep(60)
         return "never"
 
     steps = [{**_step("h", "hog"), "timeout": 0.3}, *(f"w{number} worker" for number in range(5))]
-    done = await ran([blocking_worker if blocking else worker, hog], *steps)
+    done = await asyncio.wait_for(ran([blocking_worker if blocking else worker, hog], *steps), 20)
     assert done["outcomes"]["h"].error.code == "timeout"
     assert [done["outcomes"][f"w{number}"].status for number in range(5)] == ["succeeded"] * 5
     assert set(most) == {1}
+
+
+async def test_a_thread_that_waits_for_a_lock_is_freed_when_its_attempt_ends() -> None:
+    over = threading.Event()
+    raised: list[type[BaseException]] = []
+
+    @specialist
+    async def hog(task: StepTask, context: StepContext) -> str:
+        async with context.lock("file"):
+            context.send("b", "held")
+            await asyncio.to_thread(over.wait, 5)
+        return "done"
+
+    @specialist
+    def waiter(task: StepTask, context: StepContext) -> str:
+        context.wait(context.receive(timeout=5))
+        try:
+            with context.lock("file"):
+                return "held"
+        except BaseException as error:
+            raised.append(type(error))
+            raise
+        finally:
+            over.set()
+
+    done = await ran([hog, waiter], "a hog", {**_step("b", "waiter"), "timeout": 0.2})
+    assert done["outcomes"]["b"].error.code == "timeout"
+    assert (raised, done["outcomes"]["a"].output) == ([AttemptOver], "done")
 
 
 async def test_runs_inside_of_steps_hear_only_their_own_steps() -> None:
