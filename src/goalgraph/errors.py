@@ -25,6 +25,9 @@ GoalgraphError
 ├── ToolFailed (RuntimeError)           a tool says that it failed
 ├── ServerGone (ConnectionError)        a server of tools cannot be reached any more
 ├── InvalidPrompt (ValueError)          a template rendered with missing or surplus values
+├── NothingReceived (TimeoutError)      no message came for a step in time
+├── DelegationRefused (RuntimeError)    work that a step may not have another specialist do, see ``reason``
+├── AttemptOver (RuntimeError)          code that was left behind used the context of an attempt that is over
 ├── HookFailed (RuntimeError)           a hook of the caller's raised, see ``hook``
 ├── SynthesisFailed (RuntimeError)      the answer could not be written
 ├── CorruptRun (RuntimeError)           what is stored of a run is not what was written
@@ -48,8 +51,10 @@ __all__ = [
     "AlreadyAnswered",
     "AnswerProblem",
     "AnswerRefused",
+    "AttemptOver",
     "CorruptRun",
     "DamagedArtifact",
+    "DelegationRefused",
     "ForeignRequest",
     "GoalgraphError",
     "HookFailed",
@@ -66,6 +71,7 @@ __all__ = [
     "MissingExtra",
     "ModelFailed",
     "NoConfinement",
+    "NothingReceived",
     "PlanProblem",
     "PlannerEmpty",
     "PlannerError",
@@ -289,6 +295,42 @@ class ProgramFailed(GoalgraphError, RuntimeError):
 
 class InvalidPrompt(GoalgraphError, ValueError):
     """A prompt template was rendered with missing or surplus values."""
+
+
+class NothingReceived(GoalgraphError, TimeoutError):
+    """No message came for a step in the time that it would wait."""
+
+    def __init__(self, step: str, specialist: str, seconds: float) -> None:
+        self.step = step
+        self.specialist = specialist
+        self.seconds = seconds
+        who = f"step {step!r}" + (f" of {specialist!r}" if specialist else "")
+        super().__init__(
+            f"{who} received no message within {seconds:g} s",
+            hint="messages are sent to its id or to its specialist, and are gone where the run was resumed",
+        )
+
+
+class DelegationRefused(GoalgraphError, RuntimeError):
+    """Work that a step may not have another specialist do; nothing of it was done."""
+
+    def __init__(self, message: str, *, step: str, to: str, reason: str, hint: str = "") -> None:
+        super().__init__(f"step {step!r} cannot delegate to {to!r}: {message}", hint=hint)
+        self.step = step
+        self.to = to
+        self.reason = reason
+        """Stable: ``approval`` (a human is asked before it), ``unavailable``, ``chain`` (it is at work around the
+        step already), ``depth``, ``busy``, ``too_many``, or ``no_run``."""
+
+
+class AttemptOver(GoalgraphError, RuntimeError):
+    """The attempt is over, such as by a timeout, and its context is used on: by a thread that was left behind."""
+
+    def __init__(self, step: str) -> None:
+        self.step = step
+        super().__init__(
+            f"the attempt at step {step!r} is over", hint="what was left behind has no part in the run any more"
+        )
 
 
 class HookFailed(GoalgraphError, RuntimeError):

@@ -22,6 +22,7 @@ STORED = {
     "goalgraph.planner.reviewed.PlanInReview",
     "goalgraph.planner.run_metrics.RunMetrics",
     "goalgraph.planner.source.Source",
+    "goalgraph.planner.signalled.Signal",
 }
 """A class that is moved, or renamed, comes back from old databases as plain data: its old place must go on to work."""
 CHANNELS = {
@@ -37,6 +38,7 @@ CHANNELS = {
     "plan",
     "review",
     "sources",
+    "signals",
     "started_at",
     "status",
     "structured_response",

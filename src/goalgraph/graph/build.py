@@ -153,7 +153,9 @@ def create_plan_agent(
     own_nodes = _KINDS if maker is None else (*_KINDS, _ROLE)
     names = _node_names(registry, own_nodes)
     nodes = (*names.values(), *own_nodes)
-    step_node = StepNode(registry=registry, execution=execution, artifacts=as_store(artifacts), roles=maker)
+    step_node = StepNode(
+        registry=registry, execution=execution, artifacts=as_store(artifacts), roles=maker, policy=policy
+    )
     early = None
     if execution.eager and not approval.plan and not (deciding is not None and deciding.has("assignment")):
         early = EarlyStart(

@@ -94,6 +94,7 @@ class Decompose:
             "status": None,
             "degraded": [],
             "metrics": None,
+            "signals": [],
             **({"carried": []} if state.get("carried") else {}),
             "decisions": decisions if rejected else Overwrite(value=decisions),
             **({"review": review} if review is not None else {}),

@@ -28,6 +28,7 @@ from goalgraph.planner.expressions import ExpressionError, resolve
 from goalgraph.planner.outcome import Outcome, Usage, text_of
 from goalgraph.planner.plan import Plan
 from goalgraph.planner.run_metrics import metrics_of
+from goalgraph.planner.signalled import signals_of
 from goalgraph.specialists.results import as_json
 from goalgraph.synthesis import StructuredSynthesizer, Synthesis, SynthesisRequest, Synthesizer, named_by, synthesized
 
@@ -164,6 +165,7 @@ class Synthesize:
             "status": status,
             "degraded": list(reasons),
             "decisions": made,
+            "signals": list(signals_of(unordered.values())),
             "usage": used,
             "metrics": metrics_of(
                 (*outcomes.values(), *(one for step_id, one in unordered.items() if step_id not in outcomes)),

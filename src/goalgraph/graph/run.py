@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from math import inf
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import uuid4
 
 from langchain_core.runnables import RunnableConfig
@@ -27,6 +27,7 @@ from goalgraph.graph.humans.approval import ApprovalPolicy, Gates
 from goalgraph.graph.humans.journal import Entry
 from goalgraph.graph.humans.thread import saver_of
 from goalgraph.graph.ledger.accounts import Accounts
+from goalgraph.graph.loop import from_any_thread
 from goalgraph.graph.revision.calling import Calls
 from goalgraph.graph.revision.rules import Rules, Stand
 from goalgraph.graph.revision.triggers import Due, Judged, spent
@@ -38,6 +39,9 @@ from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.planner.plan import Plan, Step, TimeoutGuardrail
 from goalgraph.specialists.router import route
+
+if TYPE_CHECKING:
+    from goalgraph.graph.coordination.hub import Hub
 
 __all__ = ["Doing", "Ongoing", "Run", "Work", "run_in", "run_of"]
 
@@ -151,6 +155,10 @@ class Run:
     """What holds for hooks that name specialists; with the plan as it is looked through for it."""
     is_halted: bool = False
     """Whether a step has said that it makes no sense to go on: nothing new begins, and the plan is not changed."""
+    hub: "Hub | None" = None
+    """What its steps tell each other, once one of them does."""
+    recalled: Mapping[str, Outcome] = field(default_factory=dict[str, Outcome])
+    """Outcomes of items of maps that a process that is gone was in the middle of."""
     checked: Plan | None = None
     """The caller's plan, which was found valid before the run began."""
     writing: "set[asyncio.Task[object]]" = field(default_factory=set["asyncio.Task[object]"])
@@ -368,8 +376,10 @@ class Run:
             due = self.rules.pressing(stand)
         parked = parked_steps(snapshot)
         items: Mapping[str, Outcome] = {}
-        if (due or parked) and (saver := saver_of(self.agent, config)) is not None:
-            items = recorded_items(await saver.aget_tuple(snapshot.config))
+        begun = any(step.type == "map" and step.id not in outcomes for step in plan.steps)
+        if (due or parked or begun) and (saver := saver_of(self.agent, config)) is not None:
+            self.recalled = recorded_items(await saver.aget_tuple(snapshot.config))
+            items = self.recalled if due or parked else {}
         return self.begin(
             plan,
             outcomes,

@@ -15,6 +15,7 @@ from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.planner.plan import Plan
 from goalgraph.planner.reviewed import PlanInReview
 from goalgraph.planner.run_metrics import RunMetrics
+from goalgraph.planner.signalled import Signal
 from goalgraph.planner.source import Source
 
 __all__ = ["PlanInput", "PlanOutput", "PlanState", "StepSend"]
@@ -74,7 +75,9 @@ class PlanOutput(TypedDict, total=False):
     """As it was run: flat, with qualified ids."""
     outcomes: Outcomes
     decisions: Decisions
-    """What people decided, about the plan and its steps."""
+    """What people decided, about the plan and its steps; then what was delegated, and what was put on record."""
+    signals: list[Signal]
+    """What the steps have signalled, in their order."""
     usage: Usage
     metrics: RunMetrics | None
     """What the run took, by specialist and in all."""
@@ -99,6 +102,7 @@ class PlanState(TypedDict, total=False):
     status: RunStatus | None
     degraded: list[str]
     decisions: Decisions
+    signals: list[Signal]
     carried: list[Decision]
     """Answers to steps that were not over when the state was changed from outside."""
     usage: Usage

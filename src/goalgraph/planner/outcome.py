@@ -7,7 +7,17 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from goalgraph.planner.decision import Decision
 
-__all__ = ["REFERENCE_FIELDS", "Artifact", "Outcome", "Status", "StepError", "Usage", "text_of", "was_decided"]
+__all__ = [
+    "REFERENCE_FIELDS",
+    "Artifact",
+    "Outcome",
+    "SharedWrite",
+    "Status",
+    "StepError",
+    "Usage",
+    "text_of",
+    "was_decided",
+]
 
 Status = Literal["succeeded", "failed", "skipped", "blocked", "cancelled"]
 """``blocked``: a dependency failed. ``skipped``: a condition said so. ``cancelled``: stopped on purpose."""
@@ -62,6 +72,15 @@ class Usage(_Stored):
         )
 
 
+class SharedWrite(_Stored):
+    """What a step has last written under a key of the state that the steps of a run share."""
+
+    key: str
+    value: JsonValue = None
+    number: int
+    """Of the write, counted over the run from 1: of several to the same key the one with the highest holds."""
+
+
 class Outcome(_Stored):
     """The result of a step; written once and never changed."""
 
@@ -87,8 +106,13 @@ class Outcome(_Stored):
     """Why the outcome is less than was asked for; empty where it is not."""
     signals: tuple[str, ...] = ()
     """What the specialist has signalled, in order, each once; see `RevisionPolicy.triggers`."""
+    audience: dict[str, str] = Field(default_factory=dict)
+    """Whom those signals are for that are not for all, by name: ``dependants``, or a specialist."""
+    shared: tuple[SharedWrite, ...] = ()
+    """What it has written into the run's shared state, also where it failed: the last value of each key."""
     decisions: tuple[Decision, ...] = ()
-    """What people decided in the course of it, in order."""
+    """What people decided in the course of it, in order; then what its specialists put on record, and to whom they
+    delegated."""
 
 
 def was_decided(outcome: Outcome) -> bool:

@@ -5,6 +5,7 @@ from goalgraph.specialists.adapters import RunnableSpecialist, as_specialist
 from goalgraph.specialists.artifacts import ArtifactStore, FolderArtifacts
 from goalgraph.specialists.assessing import Assess, Assessment, Assessor
 from goalgraph.specialists.assessors import all_of, fits, parses
+from goalgraph.specialists.bus import Message
 from goalgraph.specialists.commands import passes
 from goalgraph.specialists.confidence import from_logprobs
 from goalgraph.specialists.function import FunctionSpecialist, specialist
@@ -12,6 +13,7 @@ from goalgraph.specialists.grading import ModelGrader
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.specialists.roles import Roles
 from goalgraph.specialists.router import route
+from goalgraph.specialists.shared import SharedState
 from goalgraph.specialists.specialist import Specialist, StepContext, StepResult, StepTask
 
 __all__ = [
@@ -21,9 +23,11 @@ __all__ = [
     "Assessor",
     "FolderArtifacts",
     "FunctionSpecialist",
+    "Message",
     "ModelGrader",
     "Roles",
     "RunnableSpecialist",
+    "SharedState",
     "Specialist",
     "SpecialistCard",
     "SpecialistRegistry",

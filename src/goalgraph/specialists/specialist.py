@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.outcome import Artifact, Outcome, Usage
+from goalgraph.planner.signalled import ALL
 from goalgraph.specialists.artifacts import ArtifactStore, loaded
+from goalgraph.specialists.colleagues import Colleagues
 from goalgraph.specialists.confidence import known_confidence, refused
 from goalgraph.specialists.remaining import UNLIMITED, Remaining
 
@@ -51,8 +53,8 @@ def _silent(_event: Mapping[str, JsonValue]) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepContext:
-    """What surrounds the work: the goal, what came before, and ways to report."""
+class StepContext(Colleagues):
+    """What surrounds the work: the goal, what came before, ways to report, and ways to reach the other steps."""
 
     goal: str
     dependencies: Mapping[str, Outcome] = field(default_factory=dict[str, Outcome])
@@ -60,6 +62,8 @@ class StepContext:
     idempotency_key: str = ""
     """The same whenever this step runs again with the same input on the same thread."""
     attempt: int = 1
+    specialist: str = ""
+    """Name of who does it in this attempt."""
     retried: bool = False
     """Whether the engine makes a failed attempt again; what does the work then need not, or attempts multiply."""
     report: Callable[[Mapping[str, JsonValue]], None] = _silent
@@ -76,20 +80,30 @@ class StepContext:
         """What has been signalled in this attempt, in order, each once."""
         return self._signals
 
-    def signal(self, name: str) -> None:
-        """Signal something to whoever watches over the plan, such as ``"handoff.ready"``.
+    def signal(self, name: str, to: str = ALL) -> None:
+        """Signal something to whoever watches over the plan, and to other steps, such as ``"handoff.ready"``.
 
         It is in the step's outcome, also where the attempt fails, but for attempts that are made again. Revisions may
         be called for by it: ``RevisionPolicy(triggers=("'handoff.ready' in step.signals",))``.
 
         Args:
             name: 1 to 64 letters of the Latin alphabet, digits, ``.``, ``_`` and ``-``.
+            to: Which steps see it in `observed`: ``all``, ``dependants`` (those that wait for this one), or those of
+                the specialist of that name. Whoever watches over the plan sees all.
 
         Raises:
-            ValueError: It is no such name.
+            ValueError: It is no such name, or the signal was sent to others before.
+            UnknownSpecialist: There is no such audience.
         """
         if not re.fullmatch(_SIGNAL, name):
             raise ValueError(f"a signal's name is 1 to 64 letters, digits, '.', '_' or '-', found {name[:100]!r}")
+        desk = self.desk
+        if not desk.is_open:
+            return
+        if to != ALL:
+            desk.office().check_audience(to)
+        if desk.signalled.setdefault(name, to) != to:
+            raise ValueError(f"the signal {name!r} was sent to {desk.signalled[name]!r} before, found {to!r}")
         if name not in self._signals:
             object.__setattr__(self, "_signals", (*self._signals, name))
 

@@ -25,6 +25,11 @@ class Activity:
         return self._begun <= len(self.held) + len(self.asleep) + len(self.queued) + multiplied
 
     @property
+    def working(self) -> int:
+        """How many steps are at work or about to be: those that wait for a human, or for their items, are not."""
+        return self._begun - len(self.held) - sum(1 for left in self._left.values() if left > 0)
+
+    @property
     def maps(self) -> frozenset[str]:
         """Maps whose items are being done."""
         return frozenset(self._left)

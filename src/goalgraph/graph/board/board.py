@@ -85,7 +85,7 @@ class Board:
         self._watch = Watch(index, self.outcomes, self.stop, self._go_on, self.now)
         self._recording: deque[Outcome] = deque()
         self._busy_recording = False
-        self._activity = Activity()
+        self._activity = self.activity = Activity()
         for group in index.groups:
             self._join(group)
         for known in tuple(self.outcomes.values()):

@@ -90,8 +90,7 @@ async def ruled(
     Raises:
         HookFailed: A hook raised, named somebody who may not do the step, or gave an output that does not fit it.
     """
-    if not turn.decisions:
-        turn.decisions.extend(outcome.decisions)
+    _take_over(turn, outcome)
     for _ in range(_MOST_AGAIN):
         if ESCALATION not in outcome.signals or not _hooks(turn).has("escalation"):
             break
@@ -118,6 +117,7 @@ async def _done_again(
     if name != outcome.specialist:
         await turn.board.move(step.id, name)
     second = await again((name,))
+    _take_over(turn, second)
     whole = {"usage": outcome.usage + second.usage, "seconds": outcome.seconds + second.seconds}
     return second.model_copy(update={**whole, "decisions": tuple(turn.decisions)})
 
@@ -166,6 +166,11 @@ def _decision(
     at = turn.board.now().isoformat()
     why = str(as_json(str(ruling.why)))
     return Decision(kind=kind, subject=turn.step.id, chosen=chosen, rationale=why, by=by, at=at)
+
+
+def _take_over(turn: Turn, outcome: Outcome) -> None:
+    """Keep what an outcome has on record beside what was decided in the turn: notes, and to whom work was delegated."""
+    turn.decisions.extend(one for one in outcome.decisions if one not in turn.decisions)
 
 
 def _hooks(turn: Turn) -> Hooks:

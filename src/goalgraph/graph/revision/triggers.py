@@ -24,6 +24,8 @@ Judged = dict[str, tuple[Step, Outcome, str | None]]
 """By step: the condition that was found to hold for an outcome of it."""
 
 _BEGAN = ("succeeded", "failed")
+_LATER = ("audience", "shared")
+"""Fields that outcomes did not always have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +200,11 @@ def _named(triggers: tuple[str, ...]) -> frozenset[str]:
 
 def outcome_digest(outcome: Outcome) -> str:
     """Return what tells an outcome from any other: 32 hexadecimal digits."""
-    return digest_of(outcome.model_dump(mode="json"))
+    known = outcome.model_dump(mode="json")
+    for name in _LATER:
+        if not known[name]:
+            del known[name]  # so that an outcome has the digest that it had before there was such a field
+    return digest_of(known)
 
 
 def spent(decisions: Sequence[Decision]) -> Spent:

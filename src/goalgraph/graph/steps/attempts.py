@@ -87,7 +87,9 @@ async def attempted(
     while True:
         tried += 1
         voice = _Voice(terms.report)
-        context = surroundings(attempt=before + tried, retried=rule is not None, report=voice)
+        context = surroundings(
+            attempt=before + tried, retried=rule is not None, report=voice, specialist=specialist.card.name
+        )
         found = await _attempt(specialist, task, context, voice, terms)
         if not isinstance(found, BaseException):
             _unmark(here, cancelling)
@@ -121,6 +123,7 @@ async def _attempt(
         returned = await within(partial(specialist.run, task, context), terms.timeout, terms.idle_timeout, apart=apart)
     finally:
         voice.open = False
+        context.close()
     if isinstance(returned, Raised):
         return returned.error
     try:

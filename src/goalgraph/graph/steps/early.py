@@ -27,6 +27,8 @@ from goalgraph.planner.plan import AgentStep, Step
 from goalgraph.planner.validation import PlanPolicy
 from goalgraph.planner.wording import instructed, task_of
 from goalgraph.specialists.artifacts import ArtifactStore
+from goalgraph.specialists.colleagues import Colleagues
+from goalgraph.specialists.office import Desk, Office
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.specialists.router import route
 from goalgraph.specialists.specialist import StepContext, StepTask
@@ -184,6 +186,7 @@ class EarlySteps:
                 idempotency_key=key,
                 asking=_later,
                 artifacts=self.start.artifacts,
+                opening=_early_desk,
             ),
             [self.start.registry.get(name) for name in chain],
             report=_dropped,
@@ -245,6 +248,15 @@ class EarlySteps:
 
 def _later(prompt: str, schema: Mapping[str, JsonValue], number: int) -> JsonValue:
     """Put a question off to the step's own turn."""
+    raise GraphBubbleUp
+
+
+def _early_desk(_context: Colleagues) -> Desk:
+    """Give a desk for signals, which are in the outcome; for all else the step is put off to its own turn."""
+    return Desk(office=_no_office)
+
+
+def _no_office() -> Office:
     raise GraphBubbleUp
 
 

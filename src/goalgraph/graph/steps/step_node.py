@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from goalgraph.graph import events
 from goalgraph.graph.board.suspending import RevisableBoard
 from goalgraph.graph.coordination.assigning import done_by
+from goalgraph.graph.coordination.delegation import opened
 from goalgraph.graph.coordination.halting import halt
 from goalgraph.graph.coordination.ruling import assigned, ruled
 from goalgraph.graph.humans.asking import approved, asked, filled_in
@@ -39,6 +40,7 @@ from goalgraph.planner.decision import PEOPLES
 from goalgraph.planner.expressions import ExpressionError, is_template
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import AgentStep
+from goalgraph.planner.validation import PlanPolicy
 from goalgraph.planner.wording import instructed, task_of
 from goalgraph.specialists.artifacts import ArtifactStore
 from goalgraph.specialists.registry import SpecialistRegistry
@@ -65,6 +67,8 @@ class StepNode(Runnable[StepSend, StepEnd]):
     """Where outputs too large for a checkpoint are kept."""
     roles: RoleMaker | None = None
     """Makes the specialists that plans propose, where they may."""
+    policy: PlanPolicy | None = None
+    """What plans must hold; nothing where absent."""
 
     def invoke(self, input: StepSend, config: RunnableConfig | None = None, **kwargs: Any) -> StepEnd:
         """Refuse: steps wait for each other in one event loop."""
@@ -138,7 +142,8 @@ class StepNode(Runnable[StepSend, StepEnd]):
             elif not board.is_stopped(step_id):
                 raise
             else:
-                found = (board.cancelled(step_id),)
+                ended = board.cancelled(step_id)
+                found = (ended if run.hub is None else run.hub.completed(ended),)
         outcome = found[0]
         if run.hooks is not None and told is not outcome:
             await run.hooks.tell("step_complete", outcome)
@@ -209,7 +214,8 @@ class StepNode(Runnable[StepSend, StepEnd]):
             raise AssertionError(f"{step.type} is no step of a flat plan's superstep")
         assert_never(step)
 
-    def _doer(self, name: str, work: Work) -> Specialist:
+    def doer(self, name: str, work: Work) -> Specialist:
+        """Return a specialist, or what a role of the plan is."""
         if self.roles is None or name in self.registry:
             return self.registry.get(name)
         return self.roles.of(work.board.index.plan, name)
@@ -241,7 +247,7 @@ class StepNode(Runnable[StepSend, StepEnd]):
         async def again(chain: tuple[str, ...]) -> Outcome:
             return await self._performed(turn, done_by(step, chain), chain, instruction, given)
 
-        doer = partial(self._doer, work=work)
+        doer = partial(self.doer, work=work)
         return await ruled(turn, step, done, again=again, doer=doer, artifacts=self.artifacts)
 
     async def _performed(
@@ -254,7 +260,7 @@ class StepNode(Runnable[StepSend, StepEnd]):
     ) -> Outcome:
         """Ask whoever is to be asked, and have specialists do a step."""
         work, board = turn.work, turn.board
-        chain = [self._doer(name, work) for name in names]
+        chain = [self.doer(name, work) for name in names]
         allowed = gated(turn, names, instruction, given, step)
         if isinstance(allowed, Outcome):
             return allowed
@@ -270,9 +276,13 @@ class StepNode(Runnable[StepSend, StepEnd]):
         if turn.run.early is not None and (done := await turn.run.early.outcome(step.id, key)) is not None:
             return done
 
+        if turn.run.hub is not None:
+            turn.run.hub.begin(step.id)
+        task = StepTask(step=step.id, instruction=instruction, input=arguments)
+
         async def performed() -> Outcome:
             outcome = await perform(
-                StepTask(step=step.id, instruction=instruction, input=arguments),
+                task,
                 partial(
                     StepContext,
                     goal=work.goal,
@@ -283,6 +293,7 @@ class StepNode(Runnable[StepSend, StepEnd]):
                     asking=partial(asked, turn),
                     artifacts=self.artifacts,
                     remaining=turn.remaining(),
+                    opening=partial(opened, turn, self, task),
                 ),
                 chain,
                 report=partial(_tell_progress, turn),
@@ -297,7 +308,8 @@ class StepNode(Runnable[StepSend, StepEnd]):
             changes: dict[str, object] = {"usage": at_least(meter.usage, outcome.usage)} if meter.calls else {}
             if turn.decisions:
                 changes |= {"decisions": tuple(turn.decisions), "degraded": (*unasked, *outcome.degraded)}
-            return outcome.model_copy(update=changes) if changes else outcome
+            outcome = outcome.model_copy(update=changes) if changes else outcome
+            return outcome if turn.run.hub is None else turn.run.hub.completed(outcome)
 
         return await (carried_on(turn, performed()) if can_go_on(turn, chain) else performed())
 
@@ -317,9 +329,8 @@ def _parked(step_id: str, work: Work, asked: GraphInterrupt) -> tuple[Outcome, .
 
 
 def _told(outcome: Outcome, run: Run, runtime: Runtime[Any]) -> Outcome:
-    """Say that a step is over."""
-    step_over(run.id, outcome)
     """Say that a step is over, and what hooks and specialists have decided about it."""
+    step_over(run.id, outcome)
     for decision in outcome.decisions:
         if decision.kind not in PEOPLES:
             runtime.stream_writer(events.decision_made(decision, run.id))

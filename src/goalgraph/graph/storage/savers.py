@@ -25,13 +25,14 @@ from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.planner.plan import Plan
 from goalgraph.planner.reviewed import PlanInReview
 from goalgraph.planner.run_metrics import RunMetrics
+from goalgraph.planner.signalled import Signal
 from goalgraph.planner.source import Source
 
 __all__ = ["STORED_TYPES", "AnyLoopSaver"]
 
 T = TypeVar("T")
 
-STORED_TYPES: tuple[type, ...] = (Decision, Outcome, Plan, PlanInReview, RunMetrics, Source, Usage)
+STORED_TYPES: tuple[type, ...] = (Decision, Outcome, Plan, PlanInReview, RunMetrics, Signal, Source, Usage)
 """What channels hold; what is inside of them is stored as plain data."""
 _ALLOWED = tuple((stored.__module__, stored.__name__) for stored in STORED_TYPES)
 
