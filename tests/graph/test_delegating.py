@@ -60,15 +60,17 @@ async def critic(task: StepTask, context: StepContext) -> Any:
 
 async def ran(specialists: list[Any], *steps: Any, **options: Any) -> dict[str, Outcome]:
     agent = create_plan_agent(None, specialists, **options)
-    return (await agent.ainvoke({"goal": "g", "plan": {"steps": list(steps)}}))["outcomes"]
+    outcomes: dict[str, Outcome] = (await agent.ainvoke({"goal": "g", "plan": {"steps": list(steps)}}))["outcomes"]
+    return outcomes
 
 
 async def test_the_outcome_comes_back_and_only_the_record_of_it_is_kept() -> None:
     done = await ran([asking("critic", instruction="\nJudge it.\nWell.", input={"n": 1}), critic], step("a", "boss"))
     assert set(done) == {"a"}
-    name, who, status, output = done["a"].output  # type: ignore[misc]
+    found: Any = done["a"].output
+    name, who, status, output = found
     assert (name, who, status) == ("a/critic#1", "critic", "succeeded")
-    assert output[:3] == ["a/critic#1", "\nJudge it.\nWell.", {"n": 1}]  # type: ignore[index]
+    assert output[:3] == ["a/critic#1", "\nJudge it.\nWell.", {"n": 1}]
     (decision,) = done["a"].decisions
     assert (decision.kind, decision.subject, decision.chosen, decision.rationale, decision.by) == (
         "delegation",

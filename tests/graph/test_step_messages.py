@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +168,11 @@ async def test_a_thread_that_was_left_behind_has_no_part_in_the_run_any_more() -
     @specialist
     def late(task: StepTask, context: StepContext) -> Any:
         go.wait(5)
-        for use in (lambda: context.shared.put("k", "late"), lambda: context.publish("news", "late")):
+        uses: list[Callable[[], object]] = [
+            lambda: context.shared.put("k", "late"),
+            lambda: context.publish("news", "late"),
+        ]
+        for use in uses:
             try:
                 use()
                 said.append("taken")

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -122,12 +123,13 @@ def test_a_shared_value_is_the_readers_own() -> None:
 )
 def test_what_cannot_be_told_is_refused(value: Any, error: type[Exception], said: str) -> None:
     context = StepContext(goal="g")
-    for tell in (
+    tells: list[Callable[[], object]] = [
         lambda: context.publish("t", value),
         lambda: context.send("s", value),
         lambda: context.shared.put("k", value),
         lambda: context.shared.update("k", lambda _old: value),
-    ):
+    ]
+    for tell in tells:
         with pytest.raises(error, match=said):
             tell()
     assert context.shared.snapshot() == {}
@@ -210,12 +212,13 @@ async def test_a_context_whose_attempt_is_over_tells_nobody_anything(used: bool)
     if used:
         context.publish("t", 1)
     context.close()
-    for use in (
+    uses: list[Callable[[], object]] = [
         lambda: context.publish("t", 1),
         lambda: context.send("s", 1),
         lambda: context.shared.put("k", 1),
         lambda: context.record_decision("x"),
-    ):
+    ]
+    for use in uses:
         with pytest.raises(AttemptOver):
             use()
     with pytest.raises(AttemptOver):
