@@ -1,6 +1,6 @@
 """The nodes around the specialists', once there is a plan: thin I/O around the pure decisions."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from goalgraph.graph import events
 from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.board.transitions import decide, degradations, run_status
 from goalgraph.graph.coordination.completing import completed, halted_by, signalled
+from goalgraph.graph.coordination.consequences import all_signals
 from goalgraph.graph.coordination.hooks import Completion
 from goalgraph.graph.ledger.metering import count_usage
 from goalgraph.graph.ledger.telling import limits_met, new_decisions, uncounted
@@ -23,12 +24,12 @@ from goalgraph.graph.run import run_of
 from goalgraph.graph.state import PlanState, StepSend
 from goalgraph.graph.steps.scope import scope_of
 from goalgraph.logs import run_over
+from goalgraph.planner import dag
 from goalgraph.planner.degrading import simplifications
 from goalgraph.planner.expressions import ExpressionError, resolve
 from goalgraph.planner.outcome import Outcome, Usage, text_of
 from goalgraph.planner.plan import Plan
 from goalgraph.planner.run_metrics import metrics_of
-from goalgraph.planner.signalled import signals_of
 from goalgraph.specialists.results import as_json
 from goalgraph.synthesis import StructuredSynthesizer, Synthesis, SynthesisRequest, Synthesizer, named_by, synthesized
 
@@ -165,7 +166,7 @@ class Synthesize:
             "status": status,
             "degraded": list(reasons),
             "decisions": made,
-            "signals": list(signals_of(unordered.values())),
+            "signals": list(all_signals({**outcomes, **unordered}, decisions, _needs(plan, unordered))),
             "usage": used,
             "metrics": metrics_of(
                 (*outcomes.values(), *(one for step_id, one in unordered.items() if step_id not in outcomes)),
@@ -193,6 +194,11 @@ class Synthesize:
         if isinstance(self.synthesizer, StructuredSynthesizer):
             return await self.synthesizer.of_output(value, taken, request)
         return taken
+
+
+def _needs(plan: Plan, outcomes: Mapping[str, Outcome]) -> Mapping[str, Collection[str]]:
+    """What each step waits for; nothing where that is of no interest, since nobody has signalled anything."""
+    return dag.graph(plan) if any(outcome.signals for outcome in outcomes.values()) else {}
 
 
 def _plan(state: PlanState) -> Plan:

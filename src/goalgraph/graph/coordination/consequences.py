@@ -1,14 +1,16 @@
 """What signals of specialists mean for a run, and which of them somebody has settled; pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
 
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome
+from goalgraph.planner.signalled import ALL, Signal
 from goalgraph.planner.signals import CONFLICT, ESCALATION, HANDOFF
 
 __all__ = [
+    "all_signals",
     "capped",
     "conflicts",
     "evidence_of",
@@ -48,6 +50,28 @@ def resolved(
     if HANDOFF in outcome.signals and any(one.status in ("succeeded", "failed") for one in followers):
         found.add(HANDOFF)
     return frozenset(found)
+
+
+def all_signals(
+    outcomes: Mapping[str, Outcome], decisions: Sequence[Decision], needs: Mapping[str, Collection[str]]
+) -> tuple[Signal, ...]:
+    """Return what was signalled in a run that is over, and whether it was settled, in the order of the outcomes.
+
+    Args:
+        outcomes: Of all steps, by id.
+        decisions: Of the run, beside those of the outcomes.
+        needs: What each step waits for, by id.
+    """
+    found: list[Signal] = []
+    for outcome in outcomes.values():
+        if not (outcome.signals or outcome.decisions):
+            continue
+        after = (outcomes[one] for one, needed in needs.items() if one in outcomes and outcome.step in needed)
+        done = resolved(outcome, decisions=decisions, followers=after)
+        for name in (*outcome.signals, *sorted(done - set(outcome.signals))):
+            to = outcome.audience.get(name, ALL)
+            found.append(Signal(name=name, step=outcome.step, to=to, resolved=name in done))
+    return tuple(found)
 
 
 def is_ruling(decision: Decision) -> bool:
