@@ -26,6 +26,7 @@ from goalgraph import (
     RevisionPolicy,
     StepContext,
     StepTask,
+    SynthesisRequest,
     create_plan_agent,
     specialist,
 )
@@ -336,6 +337,28 @@ async def test_what_was_spent_before_a_pause_counts_and_a_limit_that_was_met_sta
         assert statuses(result) == dict.fromkeys(("a", "ask", "b"), "succeeded") | {"c": "cancelled"}
         kept = (await build(saver).aget_state(CONFIG)).values
     assert limited(kept["decisions"]) == ["max_calls"]
+
+
+async def test_a_limit_that_was_met_is_known_to_a_process_that_only_writes_the_answer(tmp_path: Path) -> None:
+    begun: list[str] = []
+
+    def build(saver: Any, seconds: float) -> Any:
+        async def write(request: SynthesisRequest) -> str:
+            begun.append("writing")
+            await asyncio.sleep(seconds)
+            return "the answer"
+
+        limits = Limits(max_calls=1, keep_back=0)
+        return agent_of(asking(Spender(most=10)), limits=limits, synthesis=write, checkpointer=saver)
+
+    path = str(tmp_path / "runs.sqlite")
+    async with AsyncSqliteSaver.from_conn_string(path) as saver:
+        plan = goal(agent_step("a"), agent_step("b", "a"))
+        await stopped_after(build(saver, 30), plan, lambda: bool(begun))
+    async with AsyncSqliteSaver.from_conn_string(path) as saver:
+        result = await ran(build(saver, 0), None)
+    assert (result["answer"], len(begun), limited(result["decisions"])) == ("the answer", 2, ["max_calls"])
+    assert result["degraded"][0].startswith("Limits.max_calls of 1 is used up (1 spent")
 
 
 async def test_a_run_inside_needs_what_is_left_outside_and_has_limits_of_its_own() -> None:
