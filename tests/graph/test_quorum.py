@@ -419,7 +419,7 @@ def test_a_vote_that_cannot_be_held_is_refused(step: Step, said: str) -> None:
 def recount(step: AgentStep, outcomes: Mapping[str, Outcome]) -> str | None:
     """Count what is recorded in another way: rank the values, and compare the first two."""
     vote = step.vote or Vote()
-    weights: Counter[str] = Counter()
+    weights: dict[str, float] = {}
     heads: Counter[str] = Counter()
     without = 0.0
     for name in step.agents:
@@ -428,10 +428,9 @@ def recount(step: AgentStep, outcomes: Mapping[str, Outcome]) -> str | None:
             without += 1
             continue
         heads[str(one.output)] += 1
-        weights[str(one.output)] += (
-            1 if vote.by == "majority" else one.confidence if one.confidence is not None else 0.5
-        )  # type: ignore[assignment]
-    ranked = weights.most_common(2)
+        weighs = 1.0 if vote.by == "majority" else 0.5 if one.confidence is None else one.confidence
+        weights[str(one.output)] = weights.get(str(one.output), 0.0) + weighs
+    ranked = sorted(weights.items(), key=lambda one: -one[1])[:2]
     if not ranked or (len(ranked) == 2 and abs(ranked[0][1] - ranked[1][1]) < 1e-9):
         return None
     value, most = ranked[0]
