@@ -57,6 +57,11 @@ async def test_a_crash_of_the_program_is_its_result(sandbox: LocalSandbox) -> No
     assert "SyntaxError" in wrong.stderr
 
 
+async def test_text_that_is_no_unicode_does_not_break_the_sandbox(sandbox: LocalSandbox) -> None:
+    source = "# \ud800\nimport sys\nsys.stdout.buffer.write(b'\\xff')"
+    assert (await sandbox.run(Program(source=source, stdin="\ud800"))).stdout == "\ufffd"
+
+
 async def test_what_was_printed_before_the_end_is_there(sandbox: LocalSandbox) -> None:
     source = "import time\nprint('begun', flush=True)\nopen('f', 'w').write('part')\ntime.sleep(60)"
     result = await sandbox.run(Program(source=source, limits=SandboxLimits(seconds=1)))

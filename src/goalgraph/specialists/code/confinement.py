@@ -44,6 +44,7 @@ _FIRST_USER, _USERS = 61_184, 4_336
 """Numbers that distributions keep for users made on the fly."""
 _INODES = 20
 _PROBE_SECONDS = 20.0
+_WORKING: set[Way] = set()
 
 _HINT = (
     "install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf install bubblewrap), or allow user "
@@ -51,9 +52,10 @@ _HINT = (
 )
 
 
-@lru_cache(maxsize=8)
 def fault_of(way: Way) -> str:
-    """Try a way; empty where it works, else what is wrong with it."""
+    """Try a way; empty where it works, else what is wrong with it. What has worked once is not tried again."""
+    if way in _WORKING:
+        return ""
     if sys.platform != "linux":
         return "it needs Linux"
     if way == "bubblewrap" and shutil.which("bwrap") is None:
@@ -88,13 +90,14 @@ def fault_of(way: Way) -> str:
     except (OSError, ValueError) as error:
         return f"{type(error).__name__}: {error}"[:300]
     if answer.get("stdout") == "confined\n":
+        _WORKING.add(way)
         return ""
     said = (complained + str(answer.get("stderr", ""))).strip().splitlines()
     return (said[-1] if said else "it does not start")[:300]
 
 
 def way_of(wanted: Confinement, *, fault: Callable[[Way], str] = fault_of) -> Way:
-    """Return the best way that there is, of those a caller allows; each is tried once in a process.
+    """Return the best way that there is, of those a caller allows; each is tried until it works once.
 
     Args:
         wanted: What the caller asks for.

@@ -68,11 +68,11 @@ class _Run:
 
     def result(self) -> dict[str, Any]:
         os.chdir(self._home)
-        for name, content in {"main.py": self._request["source"].encode(), **self._given}.items():
+        self._given["main.py"] = self._request["source"].encode("utf-8", "replace")
+        for name, content in self._given.items():
             os.makedirs(os.path.dirname(os.path.join(self._home, name)), exist_ok=True)
             with open(name, "wb") as file:
                 file.write(content)
-        self._given["main.py"] = self._request["source"].encode()
         began = time.monotonic()
         code = self._code(began)
         seconds = time.monotonic() - began
@@ -105,7 +105,7 @@ class _Run:
         code = process.returncode if process.returncode is not None else 0
         if not self._ended:
             out_of_time = code == -signal.SIGXCPU
-            failed = code > 0 and b"MemoryError" in bytes(self._printed["stderr"][-2000:]).splitlines()[-1:]
+            failed = code > 0 and b"MemoryError" in self._printed["stderr"].rstrip().rpartition(b"\n")[2]
             self._ended = "timeout" if out_of_time else "killed" if code < 0 else "memory" if failed else "exited"
         return code
 
