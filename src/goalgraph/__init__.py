@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     )
     from goalgraph.planner.roles import Role
     from goalgraph.planner.rule_reviser import RuleReviser
+    from goalgraph.planner.run_metrics import RunMetrics
     from goalgraph.planner.validation import (
         PlanPolicy,
         validate_plan,
@@ -179,6 +180,7 @@ __all__ = [
     "Role",
     "Roles",
     "RuleReviser",
+    "RunMetrics",
     "RunPaused",
     "Specialist",
     "SpecialistCard",
@@ -305,6 +307,7 @@ _HOMES = {
     ),
     "goalgraph.planner.roles": ("Role",),
     "goalgraph.planner.rule_reviser": ("RuleReviser",),
+    "goalgraph.planner.run_metrics": ("RunMetrics",),
     "goalgraph.planner.validation": (
         "PlanPolicy",
         "validate_plan",

@@ -68,6 +68,7 @@ NAMES = [
     "Role",
     "Roles",
     "RuleReviser",
+    "RunMetrics",
     "RunPaused",
     "Specialist",
     "SpecialistCard",
