@@ -222,8 +222,8 @@ def for_this_loop(model: "BaseChatModel", *, whole: bool = False, retries: bool 
     and all other models are returned as they are. One without any timeout, LangChain's default, is given one, since
     the SDK would wait for ever.
 
-    What these connections are told about too many requests (429 with ``Retry-After``) holds for all calls of the process
-    to the same address with the same key; see `goalgraph.paced_client.PacedClient`.
+    What these connections are told about too many requests (429 with ``Retry-After``) holds for all calls of the
+    process to the same address with the same key; see `goalgraph.paced_client.PacedClient`.
 
     Args:
         model: Any chat model.
