@@ -105,6 +105,7 @@ if TYPE_CHECKING:
     )
     from goalgraph.planner.roles import Role
     from goalgraph.planner.rule_reviser import RuleReviser
+    from goalgraph.planner.run_metrics import RunMetrics
     from goalgraph.planner.signalled import Signal
     from goalgraph.planner.source import Source
     from goalgraph.planner.validation import (
@@ -201,6 +202,7 @@ __all__ = [
     "Roles",
     "RuleReviser",
     "Ruling",
+    "RunMetrics",
     "RunPaused",
     "Signal",
     "Source",
@@ -349,6 +351,7 @@ _HOMES = {
     ),
     "goalgraph.planner.roles": ("Role",),
     "goalgraph.planner.rule_reviser": ("RuleReviser",),
+    "goalgraph.planner.run_metrics": ("RunMetrics",),
     "goalgraph.planner.source": ("Source",),
     "goalgraph.planner.signalled": ("Signal",),
     "goalgraph.planner.validation": (

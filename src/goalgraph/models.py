@@ -222,6 +222,9 @@ def for_this_loop(model: "BaseChatModel", *, whole: bool = False, retries: bool 
     and all other models are returned as they are. One without any timeout, LangChain's default, is given one, since
     the SDK would wait for ever.
 
+    What these connections are told about too many requests (429 with ``Retry-After``) holds for all calls of the
+    process to the same address with the same key; see `goalgraph.paced_client.PacedClient`.
+
     Args:
         model: Any chat model.
         whole: Ask for the answer in one piece even where somebody listens to its tokens: the SDK tries a broken call

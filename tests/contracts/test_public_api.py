@@ -74,6 +74,7 @@ NAMES = [
     "Roles",
     "RuleReviser",
     "Ruling",
+    "RunMetrics",
     "RunPaused",
     "Source",
     "Signal",
