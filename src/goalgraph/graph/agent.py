@@ -16,6 +16,8 @@ from langgraph.types import StateUpdate
 from pydantic import JsonValue
 
 from goalgraph.graph.calls import answer_of, of_parent, usual_result, wants_result, whole
+from goalgraph.graph.coordination.assigning import Coordination, ping_timeout
+from goalgraph.graph.coordination.health import conditions
 from goalgraph.graph.driving import driving
 from goalgraph.graph.humans.approval import ApprovalPolicy
 from goalgraph.graph.humans.door import admit
@@ -47,6 +49,7 @@ from goalgraph.planner.reviser import Reviser
 from goalgraph.planner.validation import PlanPolicy, checked
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.specialists.roles import RoleMaker
+from goalgraph.specialists.routing.pinging import Condition
 from goalgraph.synthesis import Synthesizer
 
 __all__ = ["PlanAgent"]
@@ -83,6 +86,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         library: PlanLibrary | None,
         history: History | None,
         prices: Mapping[str, Price] | None,
+        coordination: Coordination | None = None,
         **kwargs: Any,
     ) -> None:
         """Called by `create_plan_agent` and by LangGraph's own ``copy``."""
@@ -101,6 +105,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         self.library = library
         self.history = history
         self.prices = prices
+        self.coordination = coordination
 
     @property
     def policy(self) -> PlanPolicy:
@@ -308,6 +313,14 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
             inputs=inputs,
         )
 
+    async def acheck(self) -> dict[str, Condition]:
+        """Ping all specialists that have a ``ping``, at once; by name, those without one left out."""
+        return await conditions(self.registry, ping_timeout(self.coordination))
+
+    def check(self) -> dict[str, Condition]:
+        """Do what `acheck` does, from sync code."""
+        return finish(self.acheck)
+
     def check_caller(self) -> None:
         """Refuse a blocking call from the loop that the checkpointer needs.
 
@@ -362,6 +375,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
             rules=self.rules,
             calls=self._calls(),
             prices=self.prices,
+            coordination=self.coordination,
         )
         if outer is not None:
             run.id, run.path = f"{outer.run}/{outer.path.rpartition('/')[2]}", outer.path

@@ -14,6 +14,8 @@ from goalgraph.errors import UnknownSpecialist
 from goalgraph.graph import events
 from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.board.transitions import decide, degradations, run_status
+from goalgraph.graph.coordination.assigning import Before
+from goalgraph.graph.coordination.plan_routing import routed
 from goalgraph.graph.revision.rules import Rules, stand_of, unrevised
 from goalgraph.graph.run import run_of
 from goalgraph.graph.state import PlanState, StepSend
@@ -42,15 +44,21 @@ class Dispatch:
         """Set the board and send the steps, in topological order."""
         run, recorded = run_of(config), state.get("outcomes") or {}
         run.control = runtime.control
+        before, asked, goal, used = Before.of(state), dict[str, Any](), state.get("goal", ""), state.get("usage")
+        if run.coordination is not None and run.coordination.plan_router is not None:
+            before, asked = await routed(
+                run.coordination, _plan(state), run.cards, goal, before, used or Usage(), run.prices
+            )
         due = run.rules.pressing(stand_of(state, run.judged)) if run.rules is not None else ()
         work = run.begin(
             _plan(state),
             recorded,
-            state.get("goal", ""),
+            goal,
             state.get("inputs") or {},
             state.get("started_at"),
             state.get("decisions") or (),
             withheld=due,
+            before=before,
         )
         board = work.board
         runtime.stream_writer(
@@ -67,7 +75,7 @@ class Dispatch:
                 chain = work.chains.get(step_id)
                 node = board.index.steps[step_id].type if chain is None else self._node(chain[0])
                 sends.append(Send(node, StepSend(step=step_id)))
-        return Command(goto=sends)
+        return Command(goto=sends, update=asked) if asked else Command(goto=sends)
 
     def _node(self, specialist: str) -> str:
         node = self.node_names.get(specialist, self.roles)
@@ -121,6 +129,7 @@ class Synthesize:
             *(_unpriced(spent) if _has_budget(plan) else ()),
             *written.degraded,
         )
+        usage = sum((*spent, meter.usage), state.get("usage") or Usage())
         status = run_status(plan, outcomes, reasons, strict=self.strict)
         runtime.stream_writer(events.RunFinished(type="run_finished", run=run_of(config).id, status=status))
         return {
@@ -128,7 +137,8 @@ class Synthesize:
             "status": status,
             "degraded": list(reasons),
             "decisions": [decision for outcome in unordered.values() for decision in outcome.decisions],
-            "usage": sum((*spent, meter.usage), state.get("usage") or Usage()),
+            "usage": usage,
+            "spent": usage + before if (before := state.get("spent")) is not None else usage,
             "messages": [AIMessage(answer, id=written.message_id)],
         }
 

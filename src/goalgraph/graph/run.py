@@ -20,6 +20,7 @@ from goalgraph.graph.board.index import PlanIndex
 from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.board.slots import Slots
 from goalgraph.graph.board.suspending import RevisableBoard
+from goalgraph.graph.coordination.assigning import Assigner, Before, Coordination
 from goalgraph.graph.humans.approval import ApprovalPolicy, Gates
 from goalgraph.graph.humans.journal import Entry
 from goalgraph.graph.humans.thread import saver_of
@@ -89,6 +90,8 @@ class Work:
     """Outcomes that items of maps have come to in a process that is gone, where the maps park."""
     doing: dict[str, Doing] = field(default_factory=dict[str, Doing])
     """Who does the steps of a map's items, by step."""
+    assigner: Assigner | None = None
+    """Who says who does a step, where that is not settled before."""
 
     def route(self, steps: Iterable[Step]) -> dict[str, str]:
         """Find who does steps that have come to the plan's; return the first choice of those a specialist does."""
@@ -122,6 +125,8 @@ class Run:
     """Of the reviser."""
     prices: Mapping[str, Price] | None = None
     """The caller's own, by name of model."""
+    coordination: Coordination | None = None
+    """Who does what, where that is not settled by the plan alone."""
     judged: Judged = field(default_factory=Judged)
     """Which outcomes call for a revision, as far as they were looked at."""
     ongoing: dict[str, Ongoing] = field(default_factory=dict[str, Ongoing])
@@ -215,6 +220,7 @@ class Run:
         withheld: Sequence[Due] = (),
         parked: Collection[str] = (),
         items: Mapping[str, Outcome] | None = None,
+        before: Before | None = None,
     ) -> Work:
         """Set the board for all steps of a flat plan without an outcome.
 
@@ -228,6 +234,7 @@ class Run:
             withheld: What of the recorded calls for another plan; nobody is to know of it yet.
             parked: Steps whose tasks have ended, in this superstep, without an outcome.
             items: Outcomes that items of maps have come to in this superstep before.
+            before: What is known of who does what, where that is not settled by the plan alone.
         """
         index, clock, outer = PlanIndex.of(plan), RunClock(outcomes.values(), started_at), budgets_around()
         chains = {
@@ -245,11 +252,15 @@ class Run:
             priority = {**priority, **dict.fromkeys(going, inf)}
             pressed = bool(parked) or self._is_pressed(withheld, decisions)
             kind = partial(RevisableBoard, awaited=self._awaited(withheld), is_suspended=pressed, going=going)
+        slots, assigner = Slots(total, each, priority), None
+        if self.coordination is not None:
+            known = {**outcomes, **(items or {})}
+            assigner = self.coordination.assigner(index, chains, self.cards, slots, goal, known, before)
         board = kind(
             index,
             {step_id: outcome for step_id, outcome in outcomes.items() if step_id not in held} if held else outcomes,
             {step_id: chain[0] for step_id, chain in chains.items()},
-            Slots(total, each, priority),
+            slots,
             stoppable=self.fail_fast or self.max_seconds is not None or bool(plan.coordinator.guardrails or outer),
             now=clock,
             is_draining=self.is_draining,
@@ -257,7 +268,7 @@ class Run:
         )
         began = datetime.fromisoformat(started_at) if started_at else clock()
         budgets = [one.max_cost_usd for one in plan.coordinator.guardrails if isinstance(one, BudgetGuardrail)]
-        budgets += [inf] if outer else []  # what is recorded is priced, for those around it
+        budgets += [inf] if outer or assigner is not None else []  # what is recorded is priced, for those around it
         halt = _from_any_thread(board.halt)
         used = [outcome.usage for outcome in outcomes.values()]
         limits = [one.max_seconds for one in plan.coordinator.guardrails if isinstance(one, TimeoutGuardrail)]
@@ -277,6 +288,7 @@ class Run:
             decisions=decisions,
             withheld=held,
             items=items or {},
+            assigner=assigner,
         )
         self._unwatch()
         self._watching = [one.watch(halt) for one in outer]
@@ -360,6 +372,7 @@ class Run:
             withheld=due,
             parked=parked,
             items=items,
+            before=Before.of(values),
         )
 
 

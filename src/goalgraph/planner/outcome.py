@@ -21,7 +21,8 @@ class StepError(_Stored):
     """Why a step failed."""
 
     code: str
-    """Stable: ``raised``, ``timeout``, ``invalid_output``, ``output_too_large``, ``invalid_input``, ``dependency``."""
+    """Stable: ``raised``, ``timeout``, ``invalid_output``, ``output_too_large``, ``invalid_input``, ``dependency``,
+    ``unavailable``."""
     message: str
     """What happened, in a line."""
     type: str = ""

@@ -160,6 +160,7 @@ def as_specialist(
     cost_usd: float | None = None,
     seconds: float | None = None,
     effects: bool = False,
+    replica_of: str | None = None,
     confidence: str | None = None,
     assess: Assess | None = None,
 ) -> Specialist:
@@ -181,6 +182,7 @@ def as_specialist(
         cost_usd: What a step usually costs, in USD.
         seconds: How long a step usually takes.
         effects: Whether it has effects outside of the run, such as mail that is sent; reviewers are told.
+        replica_of: Name of the specialist that it stands in for; see `SpecialistCard.replica_of`.
         confidence: Where its outputs say how sure it is, such as ``"output.confidence"``. ``"logprobs"``: how sure a
             chat model was of its tokens (`from_logprobs`), which it must be told to give:
             ``ChatOpenAI(..., logprobs=True)``.
@@ -212,6 +214,7 @@ def as_specialist(
             "cost_usd": cost_usd,
             "seconds": seconds,
             "effects": effects or None,
+            "replica_of": replica_of,
         }
         changes = {field: value for field, value in changes.items() if value not in (None, ())}
         renamed = _Renamed(one, one.card.model_copy(update=changes)) if changes else one
@@ -245,6 +248,7 @@ def as_specialist(
                 cost_usd=cost_usd,
                 seconds=seconds,
                 effects=effects or known.effects,
+                replica_of=replica_of,
             ),
             max_input_tokens=max_input_tokens,
             summarize=summarize,
@@ -261,6 +265,7 @@ def as_specialist(
             cost_usd=cost_usd,
             seconds=seconds,
             effects=effects,
+            replica_of=replica_of,
             confidence=confidence,
             assess=assess,
         )(one)

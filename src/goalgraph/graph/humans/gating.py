@@ -44,7 +44,8 @@ def gated(
         input=arguments,
     )
     try:
-        if not gates.asks(turn.step, proposal):
+        asks = gates.asks if turn.work.assigner is None else gates.asks_any
+        if not asks(turn.step, proposal):
             return instruction, arguments, ()
     except Exception as error:
         said = f"{type(error).__name__}: {error}"

@@ -11,6 +11,7 @@ from typing import cast
 from langgraph.errors import GraphBubbleUp, GraphInterrupt
 from pydantic import JsonValue
 
+from goalgraph.graph.coordination.health import StepGuard
 from goalgraph.graph.steps.failures import leaves, named, retry_after
 from goalgraph.graph.steps.pulse import Raised, give_sign, within
 from goalgraph.graph.steps.retrying import RetryRule
@@ -54,6 +55,8 @@ class Terms:
     """Whether the step, or the run, has been cancelled."""
     report: Report
     """Tells whoever watches how far the step is."""
+    guard: StepGuard | None = None
+    """Knows who is fit to be given work, where anybody does."""
 
 
 async def attempted(
@@ -79,17 +82,27 @@ async def attempted(
     rule, here = terms.rule, asyncio.current_task()
     cancelling = here.cancelling() if here is not None else 0
     tried = 0
+    guard, last = terms.guard, None
     while True:
+        if guard is not None and (refusal := await guard.admit(specialist)) is not None:
+            return last or refusal, tried, ()
         tried += 1
         voice = _Voice(terms.report)
         context = surroundings(attempt=before + tried, retried=rule is not None, report=voice)
         found = await _attempt(specialist, task, context, voice, terms)
         if not isinstance(found, BaseException):
             _unmark(here, cancelling)
+            if guard is not None:
+                guard.succeeded(specialist, found[0])
             return found, tried, context.signals
         is_marked = here is not None and here.cancelling() > cancelling
         _let_pass(found, is_cancelled=is_marked and (isinstance(found, asyncio.CancelledError) or terms.is_ending()))
         _unmark(here, cancelling)
+        if guard is not None:
+            guard.failed(specialist, found)
+            if guard.refusal(specialist) is not None:
+                return found, tried, context.signals
+            last = found
         if rule is None or tried >= rule.max_attempts or isinstance(found, OutputTooLarge):
             return found, tried, context.signals
         try:

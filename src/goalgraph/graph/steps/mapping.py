@@ -122,6 +122,8 @@ async def _taken(turn: Turn, step_id: str) -> tuple[Outcome, ...]:
             turn.board.adopt(outcome)
             if turn.work.budget is not None:
                 turn.work.budget.add(outcome.usage)
+            if turn.work.assigner is not None:
+                turn.work.assigner.take_in(outcome)
     return outcomes
 
 

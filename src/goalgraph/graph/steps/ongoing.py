@@ -52,6 +52,8 @@ async def taken_over(turn: Turn, begun: Ongoing) -> Outcome | None:
         return None
     if turn.work.budget is not None:
         turn.work.budget.add(outcome.usage)
+    if turn.work.assigner is not None:
+        turn.work.assigner.take_in(outcome)
     return outcome
 
 

@@ -1,6 +1,6 @@
 """The node of every specialist and every kind of step: waits for a step's turn, has it done, records its outcome."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, assert_never, cast
@@ -20,7 +20,7 @@ from goalgraph.graph.policies import ExecutionPolicy
 from goalgraph.graph.revision.withholding import withheld
 from goalgraph.graph.run import Run, Work, run_of
 from goalgraph.graph.state import StepSend
-from goalgraph.graph.steps.attempts import Exiting
+from goalgraph.graph.steps.attempts import Exiting, Surroundings
 from goalgraph.graph.steps.closing import closed
 from goalgraph.graph.steps.execution import idempotency_key, perform
 from goalgraph.graph.steps.gathering import gathered
@@ -206,6 +206,9 @@ class StepNode(Runnable[StepSend, StepEnd]):
         if isinstance(allowed, Outcome):
             return allowed
         instruction, arguments, unasked = allowed
+        assigner, guard, context = work.assigner, None, cast("Surroundings", StepContext)
+        if assigner is not None:
+            guard, context = assigner.guard(), partial(StepContext, mode=assigner.mode(step.id))
         meter = count_usage(work.budget)
         place: dict[str, Any] = turn.config.get("configurable", {})
         namespace = str(place.get("checkpoint_ns") or "")
@@ -213,13 +216,15 @@ class StepNode(Runnable[StepSend, StepEnd]):
         key = idempotency_key(whose, step.id, instruction, arguments)
         doing(turn.run.around(step.id, namespace, key, work.budget))
         if turn.run.early is not None and (done := await turn.run.early.outcome(step.id, key)) is not None:
+            if assigner is not None:
+                assigner.take_in(done)
             return done
 
         async def performed() -> Outcome:
             outcome = await perform(
                 StepTask(step=step.id, instruction=instruction, input=arguments),
                 partial(
-                    StepContext,
+                    context,
                     goal=work.goal,
                     dependencies={
                         need: board.outcomes[need] for need in board.index.needs[step.id] if need in board.outcomes
@@ -235,8 +240,11 @@ class StepNode(Runnable[StepSend, StepEnd]):
                 retry=step.retry if step.retry is not None else self.execution.retry,
                 idle_timeout=self.execution.idle_timeout,
                 is_ending=lambda: (turn.run.work or work).board.is_stopped(step.id) or turn.run.is_ending(),
-                handed_over=partial(_hand_over, board.move, step.id),
+                handed_over=partial(_hand_over, work, step.id),
+                guard=guard,
             )
+            if assigner is not None:
+                turn.decisions += assigner.over(outcome, guard)
             changes: dict[str, object] = {"usage": at_least(meter.usage, outcome.usage)} if meter.calls else {}
             if turn.decisions:
                 changes |= {"decisions": tuple(turn.decisions), "degraded": (*unasked, *outcome.degraded)}
@@ -287,8 +295,10 @@ def _missing(turn: Turn) -> str:
     return f" ({', '.join(gone[:5])})" if gone else ""
 
 
-async def _hand_over(move: Callable[[str, str], Awaitable[None]], step_id: str, to: Specialist) -> None:
-    await move(step_id, to.card.name)
+async def _hand_over(work: Work, step_id: str, to: Specialist) -> None:
+    if work.assigner is not None:
+        work.assigner.moved(step_id, to.card.name)
+    await work.board.move(step_id, to.card.name)
 
 
 def _instruction(turn: Turn, step: AgentStep) -> str:
