@@ -123,6 +123,8 @@ class Assigner:
     """Who has which step, until it is over."""
     _modes: dict[str, Mode] = field(default_factory=dict[str, Mode])
     _decisions: dict[str, Decision] = field(default_factory=dict[str, Decision])
+    _open: set[str] = field(default_factory=set[str])
+    """Steps that more than one could come to do."""
     _approved: Collection[str] | None = None
 
     def assign(self, step_id: str) -> str:
@@ -137,6 +139,8 @@ class Assigner:
     def chain(self, step: AgentStep, usual: tuple[str, ...]) -> tuple[str, ...]:
         """Return who tries a step, in order; ``usual`` where there is nobody to choose from."""
         found = self._may(step)
+        if len(found) > 1 or step.fallback:
+            self._open.add(step.id)
         request = self._request(step, found)
         if request.mode != "usual":
             self._modes[step.id] = request.mode
@@ -170,14 +174,28 @@ class Assigner:
             self.chains[key] = self.chain(step, usual)
         return self.chains[key]
 
-    def guard(self) -> StepGuard | None:
-        """Return what watches the attempts at a step, where anybody cares."""
+    def is_open(self, step_id: str) -> bool:
+        """Whether more than one could come to do a step, those that are left alone among them."""
+        return step_id in self._open
+
+    def keep(self, step_id: str, chain: tuple[str, ...]) -> None:
+        """Leave a step to those who began it."""
+        self.chains[step_id] = chain
+        self._at[step_id] = chain[0]
+        if (decision := self._decisions.get(step_id)) is not None and decision.chosen != chain[0]:
+            others = tuple(name for name in (decision.chosen, *decision.alternatives) if name != chain[0])
+            changes = {"chosen": chain[0], "alternatives": others, "rationale": "it has begun the step before"}
+            self._decisions[step_id] = decision.model_copy(update=changes)
+
+    def guard(self, *, lets_all: bool = False) -> StepGuard | None:
+        """Return what watches the attempts at a step, where anybody cares; see `HealthMonitor.guard`."""
         monitor = self.coordination.monitor
-        return monitor.guard() if monitor is not None else None
+        return monitor.guard(lets_all=lets_all) if monitor is not None else None
 
     def over(self, outcome: Outcome, guard: StepGuard | None) -> tuple[Decision, ...]:
         """Take in what a step has come to; return what was decided about who does it."""
         self.tally.take_in(outcome, is_counted=True)
+        self.ended(outcome.step)
         return (*self._decided(outcome.step), *(guard.decisions if guard is not None else ()))
 
     def moved(self, step_id: str, name: str) -> None:

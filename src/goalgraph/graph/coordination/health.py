@@ -55,9 +55,9 @@ class HealthMonitor:
         when = f"for another {left:.3g} s" if left > 0 else "until the trial that goes on is over"
         return Unavailable(f"{name!r} has failed too often, and is left alone {when}")
 
-    def guard(self) -> "StepGuard":
-        """Return what watches the attempts of one step."""
-        return StepGuard(self)
+    def guard(self, *, lets_all: bool = False) -> "StepGuard":
+        """Return what watches the attempts of one step; with ``lets_all``, it only takes in how they end."""
+        return StepGuard(self, lets_all)
 
     def restore(self, outcomes: Iterable[Outcome]) -> None:
         """Take in what is recorded; what is known here and happened later stands."""
@@ -97,6 +97,7 @@ class StepGuard:
     """Watches the attempts of one step, whoever makes them."""
 
     monitor: HealthMonitor
+    lets_all: bool = False
     decisions: list[Decision] = field(default_factory=list[Decision])
     """The changes that the step has caused, in order."""
     _trying: set[str] = field(default_factory=set[str])
@@ -104,15 +105,17 @@ class StepGuard:
 
     def refusal(self, specialist: Specialist) -> Unavailable | None:
         """Say why an attempt would not be let begin now; None where it would."""
-        return self.monitor.refusal(specialist.card.name)
+        return None if self.lets_all else self.monitor.refusal(specialist.card.name)
 
     async def admit(self, specialist: Specialist) -> Unavailable | None:
         """Let an attempt begin, or say why not; a trial of one that can be pinged begins with that."""
         name = specialist.card.name
-        is_admitted = False
+        is_admitted = self.lets_all
 
         def admit(breaker: Breaker, now: float) -> Health | None:
             nonlocal is_admitted
+            if breaker.seen(now) == "open" and self.lets_all:
+                return None
             is_admitted, state = breaker.admit(now)
             if is_admitted and breaker.state == "half_open":
                 self._trying.add(name)

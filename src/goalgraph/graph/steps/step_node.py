@@ -14,8 +14,10 @@ from pydantic import JsonValue
 
 from goalgraph.graph import events
 from goalgraph.graph.board.suspending import RevisableBoard
+from goalgraph.graph.coordination.keeping import kept_chain
 from goalgraph.graph.humans.asking import approved, asked, filled_in
 from goalgraph.graph.humans.gating import gated
+from goalgraph.graph.humans.thread import saver_of
 from goalgraph.graph.policies import ExecutionPolicy
 from goalgraph.graph.revision.withholding import withheld
 from goalgraph.graph.run import Run, Work, run_of
@@ -124,6 +126,8 @@ class StepNode(Runnable[StepSend, StepEnd]):
             else:
                 found = (board.cancelled(step_id),)
         outcome = found[0]
+        if work.assigner is not None:
+            work.assigner.ended(step_id)
         if run.rules is None or not withheld(outcome, board.index.steps[step_id], work, run, runtime):
             ends = outcome.status == "failed" and self.execution.on_failure == "fail_fast"
             board.leave(step_id, outcome, ending=f"cancelled because step {step_id!r} failed" if ends else None)
@@ -197,7 +201,9 @@ class StepNode(Runnable[StepSend, StepEnd]):
 
     async def _worked(self, turn: Turn, step: AgentStep) -> Outcome:
         """Have a specialist do a step."""
-        work, board = turn.work, turn.board
+        work, board, assigner, is_begun = turn.work, turn.board, turn.work.assigner, False
+        if assigner is not None and assigner.is_open(step.id) and saver_of(turn.run.agent, turn.config) is not None:
+            is_begun = await kept_chain(work, assigner, step.id)
         chain = [self._doer(name, work) for name in work.chains[step.id]]
         given: Mapping[str, JsonValue] = step.input
         if step.input and is_template(step.input):
@@ -206,9 +212,9 @@ class StepNode(Runnable[StepSend, StepEnd]):
         if isinstance(allowed, Outcome):
             return allowed
         instruction, arguments, unasked = allowed
-        assigner, guard, context = work.assigner, None, cast("Surroundings", StepContext)
+        guard, context = None, cast("Surroundings", StepContext)
         if assigner is not None:
-            guard, context = assigner.guard(), partial(StepContext, mode=assigner.mode(step.id))
+            guard, context = assigner.guard(lets_all=is_begun), partial(StepContext, mode=assigner.mode(step.id))
         meter = count_usage(work.budget)
         place: dict[str, Any] = turn.config.get("configurable", {})
         namespace = str(place.get("checkpoint_ns") or "")
