@@ -178,6 +178,11 @@ class Assigner:
         """Whether more than one could come to do a step, those that are left alone among them."""
         return step_id in self._open
 
+    def fit(self, step_id: str) -> tuple[str, ...]:
+        """Return those of a step's chain that are not left alone now."""
+        monitor, chain = self.coordination.monitor, self.chains[step_id]
+        return chain if monitor is None else tuple(name for name in chain if monitor.refusal(name) is None)
+
     def keep(self, step_id: str, chain: tuple[str, ...]) -> None:
         """Leave a step to those who began it."""
         self.chains[step_id] = chain

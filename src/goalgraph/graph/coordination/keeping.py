@@ -23,11 +23,11 @@ async def kept_chain(work: Work, assigner: Assigner, step_id: str) -> bool:
     """Record who tries a step, or take what was recorded of it; return whether it was begun before.
 
     A graph that does a step has its state, and humans' answers to it, by the order in which those of the chain are
-    called. Another order would give them to another one.
+    called. Another order would give them to another one; so those who have begun are called again, fit or not.
     """
     begun: list[bool] = []
-    found = tuple(map(str, cast("Sequence[str]", await _call(work.chains[step_id], begun))))
-    if begun:
+    found = tuple(map(str, cast("Sequence[str]", await _call(assigner.fit(step_id), begun))))
+    if begun or not found:
         return False
     if found != work.chains[step_id]:
         moves = found[0] != work.chains[step_id][0]
