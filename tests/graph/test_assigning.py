@@ -246,7 +246,7 @@ def asking_graph(name: str, log: list[str]) -> Any:
     def asks(_state: MessagesState) -> MessagesState:
         return {"messages": [AIMessage(f"{name}: {interrupt(f'May {name}?')}")]}
 
-    builder = StateGraph(MessagesState)
+    builder: Any = StateGraph(MessagesState)
     builder.add_sequence([(f"{name} begins", begins), (f"{name} asks", asks)])
     builder.add_edge(START, f"{name} begins")
     return as_specialist(builder.compile(), name=name, capabilities=["work"])
@@ -320,6 +320,7 @@ async def test_a_gated_specialist_does_nothing_without_its_gate(
         paused = await agent.ainvoke({"goal": "g", "plan": plan}, CONFIG)
         assert not a.calls
         assert {one.status for one in paused["outcomes"].values()} <= {"skipped"}
+        done: Any = None
         for _ in range(2):
             requests = await apending(agent, CONFIG)
             assert len(requests) == 1

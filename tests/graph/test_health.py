@@ -41,7 +41,7 @@ class Flaky(ScriptedSpecialist):
         super().__init__(name, capabilities=able, default=self._do)
         self.error = error if error is not None else OSError("down")
         self.is_down = True
-        self.pings = 0
+        self.pings: int = 0
         self.delay = 0.0
 
     async def run(self, task: StepTask, context: StepContext) -> object:

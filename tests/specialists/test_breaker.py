@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from goalgraph import HealthPolicy, as_specialist
+from goalgraph import HealthPolicy, StepResult, StepTask, as_specialist
 from goalgraph.specialists.routing.breaker import Breaker
 from goalgraph.specialists.routing.pinging import ping_of, pinged
 from goalgraph.testing import ScriptedSpecialist
@@ -141,6 +141,9 @@ def test_a_ping_is_found_behind_a_new_card_and_an_assessor() -> None:
         def ping(self) -> bool:
             return True
 
-    one = as_specialist(Pinged("a"), name="b", assess=lambda task, result: 1.0)
+    def sure(_task: StepTask, _result: StepResult) -> float:
+        return 1.0
+
+    one = as_specialist(Pinged("a"), name="b", assess=sure)
     assert ping_of(one) is not None
     assert ping_of(ScriptedSpecialist("a")) is None

@@ -147,16 +147,17 @@ class Assigner:
         if not request.candidates:
             return usual
         names, why, by = self._preferred(request)
+        chosen, *others = names
         left = [card.name for card in found if card.name not in names]
         if left:
             why += f"; left alone, because they fail: {', '.join(left)}"
         if len(names) > 1 or left or request.mode == "economy" or by is None:
-            self.tally.count(names[0], names)
+            self.tally.count(chosen, names)
             self._decisions[step.id] = Decision(
                 kind="assignment",
                 subject=step.id,
-                chosen=names[0],
-                alternatives=names[1:],
+                chosen=chosen,
+                alternatives=tuple(others),
                 rationale=why,
                 by=by or _BY,
                 at=datetime.now(UTC).isoformat(),

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
-from typing import cast
 
 from goalgraph.graph.steps.failures import named
 from goalgraph.planner.decision import Decision
@@ -66,7 +65,7 @@ class HealthMonitor:
         with self._lock:
             for one in recorded:
                 if one.chosen in ("closed", "half_open", "open"):
-                    state, at = cast("Health", one.chosen), datetime.fromisoformat(one.at).timestamp()
+                    state, at = one.chosen, datetime.fromisoformat(one.at).timestamp()
                     self._of(one.subject).restore(state, at)
 
     def change(self, name: str, act: Callable[[Breaker, float], Health | None], why: str) -> Decision | None:

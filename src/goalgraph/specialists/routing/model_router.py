@@ -120,7 +120,9 @@ def _read(data: object) -> Iterator[tuple[str, str]]:
     """Take what has the form of an assignment out of an answer, whatever else is in it."""
     found = cast("Mapping[str, object]", data).get("assignments") if isinstance(data, Mapping) else None
     for one in cast("list[object]", found) if isinstance(found, list) else []:
-        given = cast("Mapping[str, object]", one) if isinstance(one, Mapping) else {}
+        if not isinstance(one, Mapping):
+            continue
+        given = cast("Mapping[str, object]", one)
         step, name = given.get("step"), given.get("specialist")
         if isinstance(step, str) and isinstance(name, str):
             yield step, name
