@@ -7,8 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from goalgraph import AgentStep, RoutingPolicy, RoutingRequest, SpecialistCard, SpecialistRegistry, as_specialist
+from goalgraph import (
+    AgentStep,
+    PlanPolicy,
+    RoutingPolicy,
+    RoutingRequest,
+    SpecialistCard,
+    SpecialistRegistry,
+    as_specialist,
+)
 from goalgraph.errors import InvalidSpecialist
+from goalgraph.planner.plan_prompt import available_cards
 from goalgraph.specialists import Candidate
 from goalgraph.specialists.routing.replicas import able
 from goalgraph.specialists.routing.strategies import preferred
@@ -102,6 +111,10 @@ def test_a_replica_is_able_to_do_what_its_original_is() -> None:
     assert [card.name for card in able(AgentStep(id="s", agent="a"), cards)] == ["a", "b"]
     assert [card.name for card in able(AgentStep(id="s", agent="b"), cards)] == ["b"]
     assert [card.name for card in able(AgentStep(id="s", agent="a"), cards, {"b", "z"})] == ["b"]
+
+
+def test_planners_are_not_told_of_replicas() -> None:
+    assert [card.name for card in available_cards(crew(replica("b")).cards, PlanPolicy())] == ["a", "z"]
 
 
 @pytest.mark.parametrize(
