@@ -24,6 +24,7 @@ STORED = {
 """A class that is moved, or renamed, comes back from old databases as plain data: its old place must go on to work."""
 CHANNELS = {
     "answer",
+    "assigned",
     "carried",
     "decisions",
     "degraded",
@@ -33,6 +34,7 @@ CHANNELS = {
     "outcomes",
     "plan",
     "review",
+    "spent",
     "started_at",
     "status",
     "usage",

@@ -1,7 +1,7 @@
 """Which specialists are fit to be given work: seen in their attempts, and shared by all runs of an agent."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
@@ -19,6 +19,7 @@ from goalgraph.specialists.specialist import Specialist, StepResult
 __all__ = ["HealthMonitor", "StepGuard", "Unavailable", "conditions"]
 
 _MAX_SHOWN = 300
+_STATES: Mapping[str, Health] = {"closed": "closed", "half_open": "half_open", "open": "open"}
 
 
 class Unavailable(Exception):
@@ -64,9 +65,8 @@ class HealthMonitor:
         recorded = sorted(found, key=lambda one: one.at)
         with self._lock:
             for one in recorded:
-                if one.chosen in ("closed", "half_open", "open"):
-                    state, at = one.chosen, datetime.fromisoformat(one.at).timestamp()
-                    self._of(one.subject).restore(state, at)
+                if (state := _STATES.get(one.chosen)) is not None:
+                    self._of(one.subject).restore(state, datetime.fromisoformat(one.at).timestamp())
 
     def change(self, name: str, act: Callable[[Breaker, float], Health | None], why: str) -> Decision | None:
         """Have something happen to a breaker; return the record where that changes its state."""
