@@ -27,6 +27,7 @@ STORED = {
 """A class that is moved, or renamed, comes back from old databases as plain data: its old place must go on to work."""
 CHANNELS = {
     "answer",
+    "assigned",
     "carried",
     "decisions",
     "degraded",
@@ -39,6 +40,7 @@ CHANNELS = {
     "review",
     "sources",
     "signals",
+    "spent",
     "started_at",
     "status",
     "structured_response",

@@ -16,7 +16,9 @@ from langgraph.types import StateUpdate
 from pydantic import JsonValue
 
 from goalgraph.graph.calls import answer_of, of_parent, usual_result, wants_result, whole
+from goalgraph.graph.coordination.assigner import Coordination, ping_timeout
 from goalgraph.graph.coordination.assigning import Assigning
+from goalgraph.graph.coordination.health import conditions
 from goalgraph.graph.coordination.hooks import Hooks
 from goalgraph.graph.driving import driving
 from goalgraph.graph.humans.approval import ApprovalPolicy
@@ -51,6 +53,7 @@ from goalgraph.planner.reviser import Reviser
 from goalgraph.planner.validation import PlanPolicy, checked
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.specialists.roles import RoleMaker
+from goalgraph.specialists.routing.pinging import Condition
 from goalgraph.synthesis import Concatenate, LastWins, Synthesizer
 
 __all__ = ["PlanAgent"]
@@ -88,6 +91,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         history: History | None,
         prices: Mapping[str, Price] | None,
         hooks: Hooks | None = None,
+        coordination: Coordination | None = None,
         **kwargs: Any,
     ) -> None:
         """Called by `create_plan_agent` and by LangGraph's own ``copy``."""
@@ -107,6 +111,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         self.history = history
         self.prices = prices
         self.hooks = hooks
+        self.coordination = coordination
 
     @property
     def policy(self) -> PlanPolicy:
@@ -315,6 +320,14 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
             inputs=inputs,
         )
 
+    async def acheck(self) -> dict[str, Condition]:
+        """Ping all specialists that have a ``ping``, at once; by name, those without one left out."""
+        return await conditions(self.registry, ping_timeout(self.coordination))
+
+    def check(self) -> dict[str, Condition]:
+        """Do what `acheck` does, from sync code."""
+        return finish(self.acheck)
+
     def check_caller(self) -> None:
         """Refuse a blocking call from the loop that the checkpointer needs.
 
@@ -372,9 +385,11 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
                 limits=self.limits,
                 keeps_back=not isinstance(self.synthesizer, (Concatenate, LastWins)),
                 prices=self.prices,
+                is_priced=self.coordination is not None,
                 outer=ledgers_around(),
             ),
             hooks=self.hooks,
+            coordination=self.coordination,
             assigning=Assigning(cards=self.registry.cards, policy=self.policy) if self.hooks is not None else None,
         )
         if outer is not None:

@@ -13,6 +13,7 @@ from langgraph.store.base import BaseStore
 
 from goalgraph.errors import InvalidSpecialist
 from goalgraph.graph.agent import PlanAgent
+from goalgraph.graph.coordination.assigner import coordination_of
 from goalgraph.graph.coordination.hooks import Hooks, as_hooks
 from goalgraph.graph.decomposing import Decompose
 from goalgraph.graph.humans.approval import ApprovalPolicy
@@ -38,6 +39,7 @@ from goalgraph.specialists.artifacts import ArtifactStore, as_store
 from goalgraph.specialists.assessing import Assess
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.specialists.roles import RoleMaker, Roles
+from goalgraph.specialists.routing.policy import HealthPolicy, Routing
 from goalgraph.synthesis import ResponseSpec, SynthesisSpec, synthesizer_of
 
 __all__ = ["create_plan_agent", "generate_plan"]
@@ -64,6 +66,8 @@ def create_plan_agent(
     reviser: Reviser | None = None,
     assess: Assess | None = None,
     roles: Roles | None = None,
+    routing: Routing | None = None,
+    health: HealthPolicy | None = None,
     library: PlanLibrary | None = None,
     checkpointer: BaseCheckpointSaver[Any] | bool | None = None,
     store: BaseStore | None = None,
@@ -100,6 +104,11 @@ def create_plan_agent(
             `goalgraph.specialists.ModelGrader`, or a function of task, result and, if it likes, context. The lower of
             a specialist's own confidence and the assessed one counts.
         roles: Lets plans propose specialists of their own, with which model and tools, and how many; none where absent.
+        routing: Who does a step that several could do: the name of a strategy, a `Router` or `PlanRouter` of your own,
+            a `ModelRouter`, or a `RoutingPolicy`, which may set a ceiling of USD too. Others who could do it take over
+            where the first fails. The best match does it where absent, and nobody but fallbacks takes over.
+        health: When a specialist that fails again and again is left alone for a while; all runs of the agent share
+            what is known. Never where absent.
         library: Saved plans, which sub-plans and callers name by alias.
         checkpointer: Where runs are kept, so that they can be resumed; sync and async savers both serve both kinds of
             call.
@@ -226,6 +235,7 @@ def create_plan_agent(
         history=history,
         prices=prices,
         hooks=deciding,
+        coordination=coordination_of(routing, health, policy),
         **vars(compiled),
     )
 

@@ -12,6 +12,7 @@ from langgraph.types import Overwrite
 
 from goalgraph.errors import InvalidPlan
 from goalgraph.graph import events
+from goalgraph.graph.coordination.assigner import Before
 from goalgraph.graph.ledger.metering import count_usage
 from goalgraph.graph.run import Run, run_of
 from goalgraph.graph.state import PlanState
@@ -62,7 +63,7 @@ class Decompose:
         decisions: list[Decision] = []
         inputs = state.get("inputs") or {}
         if plan is None:
-            early = self.early.of(run, goal, inputs, config) if self.early is not None else None
+            early = self.early.of(run, goal, inputs, config, Before.of(state)) if self.early is not None else None
             run.early = early
             request = PlanRequest(
                 goal=goal,
@@ -96,6 +97,7 @@ class Decompose:
             "metrics": None,
             "signals": [],
             **({"carried": []} if state.get("carried") else {}),
+            **({"assigned": {}} if state.get("assigned") else {}),
             "decisions": decisions if rejected else Overwrite(value=decisions),
             **({"review": review} if review is not None else {}),
         }

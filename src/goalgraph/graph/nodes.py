@@ -14,9 +14,11 @@ from goalgraph.errors import UnknownSpecialist
 from goalgraph.graph import events
 from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.board.transitions import decide, degradations, run_status
+from goalgraph.graph.coordination.assigner import Before
 from goalgraph.graph.coordination.completing import completed, halted_by, signalled
 from goalgraph.graph.coordination.consequences import all_signals
 from goalgraph.graph.coordination.hooks import Completion
+from goalgraph.graph.coordination.plan_routing import routed
 from goalgraph.graph.ledger.metering import count_usage
 from goalgraph.graph.ledger.telling import limits_met, new_decisions, uncounted
 from goalgraph.graph.revision.rules import Rules, stand_of, unrevised
@@ -49,17 +51,22 @@ class Dispatch:
         """Set the board and send the steps, in topological order."""
         run, recorded = run_of(config), state.get("outcomes") or {}
         run.control = runtime.control
+        before, asked, goal = Before.of(state), dict[str, Any](), state.get("goal", "")
+        if run.coordination is not None and run.coordination.plan_router is not None:
+            used = state.get("usage") or Usage()
+            before, asked = await routed(run.coordination, _plan(state), run.cards, goal, before, used, run.accounts)
         is_revised = run.rules is not None and not run.accounts.is_met
         due = run.rules.pressing(stand_of(state, run.judged)) if run.rules is not None and is_revised else ()
         work = run.begin(
             _plan(state),
             recorded,
-            state.get("goal", ""),
+            goal,
             state.get("inputs") or {},
             state.get("started_at"),
             state.get("decisions") or (),
             withheld=due,
             usage=state.get("usage"),
+            before=before,
         )
         board = work.board
         runtime.stream_writer(
@@ -76,7 +83,7 @@ class Dispatch:
                 chain = work.chains.get(step_id)
                 node = board.index.steps[step_id].type if chain is None else self._node(chain[0])
                 sends.append(Send(node, StepSend(step=step_id)))
-        return Command(goto=sends)
+        return Command(goto=sends, update=asked) if asked else Command(goto=sends)
 
     def _node(self, specialist: str) -> str:
         node = self.node_names.get(specialist, self.roles)
@@ -168,6 +175,7 @@ class Synthesize:
             "decisions": made,
             "signals": list(all_signals({**outcomes, **unordered}, decisions, _needs(plan, unordered))),
             "usage": used,
+            "spent": used + spent_before if (spent_before := state.get("spent")) is not None else used,
             "metrics": metrics_of(
                 (*outcomes.values(), *(one for step_id, one in unordered.items() if step_id not in outcomes)),
                 started_at=state.get("started_at"),

@@ -19,6 +19,7 @@ from goalgraph.graph.board.index import PlanIndex
 from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.board.slots import Slots
 from goalgraph.graph.board.suspending import RevisableBoard
+from goalgraph.graph.coordination.assigner import Assigner, Before, Coordination
 from goalgraph.graph.coordination.assigning import Assigning
 from goalgraph.graph.coordination.halting import begin_halted
 from goalgraph.graph.coordination.hooks import Hooks
@@ -98,6 +99,8 @@ class Work:
     """What hooks were told of groups whose branches do the same work, by group."""
     doing: dict[str, Doing] = field(default_factory=dict[str, Doing])
     """Who does the steps of a map's items, by step."""
+    assigner: Assigner | None = None
+    """Who says who does a step, where that is not settled before."""
 
     def route(self, steps: Iterable[Step]) -> dict[str, str]:
         """Find who does steps that have come to the plan's; return the first choice of those a specialist does."""
@@ -133,6 +136,8 @@ class Run:
     """What its model calls may take of its limits."""
     hooks: Hooks | None = None
     """The caller's, where there are any."""
+    coordination: Coordination | None = None
+    """Who does what, where that is not settled by the plan alone."""
     judged: Judged = field(default_factory=Judged)
     """Which outcomes call for a revision, as far as they were looked at."""
     ongoing: dict[str, Ongoing] = field(default_factory=dict[str, Ongoing])
@@ -241,6 +246,7 @@ class Run:
         parked: Collection[str] = (),
         items: Mapping[str, Outcome] | None = None,
         usage: Usage | None = None,
+        before: Before | None = None,
     ) -> Work:
         """Set the board for all steps of a flat plan without an outcome.
 
@@ -255,6 +261,7 @@ class Run:
             parked: Steps whose tasks have ended, in this superstep, without an outcome.
             items: Outcomes that items of maps have come to in this superstep before.
             usage: Recorded so far, beside that of the outcomes.
+            before: What is known of who does what, where that is not settled by the plan alone.
         """
         index, clock = PlanIndex.of(plan), RunClock(outcomes.values(), started_at)
         self.accounts.take_in(self.id, plan, outcomes, usage)
@@ -273,11 +280,15 @@ class Run:
             priority = {**priority, **dict.fromkeys(going, inf)}
             pressed = bool(parked) or self._is_pressed(withheld, decisions)
             kind = partial(RevisableBoard, awaited=self._awaited(withheld), is_suspended=pressed, going=going)
+        slots, assigner = Slots(total, each, priority, self.peaks), None
+        if self.coordination is not None:
+            known = {**outcomes, **(items or {})}
+            assigner = self.coordination.assigner(index, chains, self.cards, slots, goal, known, before)
         board = kind(
             index,
             {step_id: outcome for step_id, outcome in outcomes.items() if step_id not in held} if held else outcomes,
             {step_id: chain[0] for step_id, chain in chains.items()},
-            Slots(total, each, priority, self.peaks),
+            slots,
             stoppable=True,  # any step may say that it makes no sense to go on
             now=clock,
             is_draining=self.is_draining,
@@ -304,6 +315,7 @@ class Run:
             decisions=decisions,
             withheld=held,
             items=items or {},
+            assigner=assigner,
         )
         self._unwatch()
         if self.accounts.ledgers:
@@ -391,6 +403,7 @@ class Run:
             parked=parked,
             items=items,
             usage=cast("Usage | None", values.get("usage")),
+            before=Before.of(values),
         )
 
 

@@ -107,6 +107,10 @@ class PlanState(TypedDict, total=False):
     """Answers to steps that were not over when the state was changed from outside."""
     usage: Usage
     metrics: RunMetrics | None
+    spent: Usage
+    """By all runs of the thread that came to an answer."""
+    assigned: dict[str, str]
+    """Who is to do which step, as a router of whole plans has said; empty where it said nothing of one."""
 
 
 class StepSend(TypedDict):

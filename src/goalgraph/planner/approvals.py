@@ -29,10 +29,16 @@ def names_step(name: str, step: Step, cards: Sequence[SpecialistCard], prefix: s
 
 
 def doers(step: AgentStep, cards: Sequence[SpecialistCard]) -> frozenset[str]:
-    """Names of all specialists that a step may be given to, those that would take over among them."""
+    """Names of all specialists that a step may be given to, those that would take over among them.
+
+    A specialist and its replicas stand for each other: a gate in front of one of them is one in front of all.
+    """
     found = {*step.agents, *step.fallback, *([step.agent] if step.agent is not None else [])}
     if step.agent is None and step.requires:
         found |= {card.name for card in cards if set(step.requires) <= set(card.capabilities)}
+    if replicas := [card for card in cards if card.replica_of is not None]:
+        found |= {str(card.replica_of) for card in replicas if card.name in found}
+        found |= {card.name for card in replicas if card.replica_of in found}
     return frozenset(found)
 
 

@@ -32,3 +32,6 @@ class SpecialistCard(BaseModel):
     """How long a step of it usually takes, as its author says."""
     effects: bool = False
     """Whether its steps have effects outside of the run, such as mail that is sent or money that is moved."""
+    replica_of: str | None = None
+    """Name of the specialist whose work it does as well as that one does: steps that name that one may be given to it.
+    Planners are not told of it."""

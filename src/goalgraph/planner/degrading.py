@@ -79,7 +79,8 @@ def _decision(error: GoalgraphError, instead: str) -> Decision:
 def _single(request: PlanRequest) -> Plan | None:
     """Give the goal as it is to whoever fits it best; None where the policy does not allow such a plan."""
     available = request.policy.available
-    cards = tuple(card for card in request.cards if available is None or card.name in available)
+    there = (card for card in request.cards if available is None or card.name in available)
+    cards = tuple(card for card in there if card.replica_of is None)
     if not cards:
         return None
     goal = request.goal if len(request.goal) <= _MOST_OF_GOAL else f"{request.goal[:_MOST_OF_GOAL]}..."

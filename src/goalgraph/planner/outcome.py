@@ -33,7 +33,8 @@ class StepError(_Stored):
     code: str
     """Stable: ``raised``, ``timeout``, ``invalid_output``, ``output_too_large``, ``invalid_input``, ``dependency``,
     ``limit`` (a model call was not made, which might have broken a limit of the run), ``tie``,
-    ``no_quorum``; of what was cancelled ``decided``: a vote did not need it."""
+    ``no_quorum``; of what was cancelled ``decided``: a vote did not need it;
+    ``unavailable``: nobody is fit to be given the step."""
     message: str
     """What happened, in a line."""
     type: str = ""

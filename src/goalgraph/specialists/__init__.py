@@ -13,6 +13,9 @@ from goalgraph.specialists.grading import ModelGrader
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.specialists.roles import Roles
 from goalgraph.specialists.router import route
+from goalgraph.specialists.routing.model_router import ModelRouter
+from goalgraph.specialists.routing.policy import HealthPolicy, RoutingPolicy
+from goalgraph.specialists.routing.request import Candidate, Choice, PlanRouter, Router, RoutingRequest
 from goalgraph.specialists.shared import SharedState
 from goalgraph.specialists.specialist import Specialist, StepContext, StepResult, StepTask
 
@@ -21,11 +24,19 @@ __all__ = [
     "Assess",
     "Assessment",
     "Assessor",
+    "Candidate",
+    "Choice",
     "FolderArtifacts",
     "FunctionSpecialist",
+    "HealthPolicy",
     "Message",
     "ModelGrader",
+    "ModelRouter",
+    "PlanRouter",
     "Roles",
+    "Router",
+    "RoutingPolicy",
+    "RoutingRequest",
     "RunnableSpecialist",
     "SharedState",
     "Specialist",

@@ -35,6 +35,7 @@ def as_specialist(
     cost_usd: float | None = None,
     seconds: float | None = None,
     effects: bool = False,
+    replica_of: str | None = None,
     confidence: str | None = None,
     assess: Assess | None = None,
 ) -> Specialist:
@@ -56,6 +57,7 @@ def as_specialist(
         cost_usd: What a step usually costs, in USD.
         seconds: How long a step usually takes.
         effects: Whether it has effects outside of the run, such as mail that is sent; reviewers are told.
+        replica_of: Name of the specialist that it stands in for; see `SpecialistCard.replica_of`.
         confidence: Where its outputs say how sure it is, such as ``"output.confidence"``. ``"logprobs"``: how sure a
             chat model was of its tokens (`from_logprobs`), which it must be told to give:
             ``ChatOpenAI(..., logprobs=True)``.
@@ -89,6 +91,7 @@ def as_specialist(
             "cost_usd": cost_usd,
             "seconds": seconds,
             "effects": effects or None,
+            "replica_of": replica_of,
         }
         changes = {field: value for field, value in changes.items() if value not in (None, ())}
         renamed = _Renamed(one, one.card.model_copy(update=changes)) if changes else one
@@ -120,6 +123,7 @@ def as_specialist(
             cost_usd=cost_usd,
             seconds=seconds,
             effects=effects or known.effects,
+            replica_of=replica_of,
         )
         made = (
             RemoteSpecialist(remote, card)
@@ -139,6 +143,7 @@ def as_specialist(
             cost_usd=cost_usd,
             seconds=seconds,
             effects=effects,
+            replica_of=replica_of,
             confidence=confidence,
             assess=assess,
         )(one)

@@ -77,6 +77,7 @@ def specialist(
     cost_usd: float | None = None,
     seconds: float | None = None,
     effects: bool = False,
+    replica_of: str | None = None,
     confidence: str | None = None,
     assess: Assess | None = None,
 ) -> Callable[[Function], FunctionSpecialist]: ...
@@ -92,6 +93,7 @@ def specialist(
     cost_usd: float | None = None,
     seconds: float | None = None,
     effects: bool = False,
+    replica_of: str | None = None,
     confidence: str | None = None,
     assess: Assess | None = None,
 ) -> FunctionSpecialist | Callable[[Function], FunctionSpecialist]:
@@ -110,6 +112,7 @@ def specialist(
             earlier runs at most.
         seconds: How long a step usually takes.
         effects: Whether it has effects outside of the run, such as mail that is sent; reviewers are told.
+        replica_of: Name of the specialist that it stands in for; see `SpecialistCard.replica_of`.
         confidence: Where its outputs say how sure it is, such as ``"output.confidence"``; ``"logprobs"`` for a function
             that returns a chat model's message (`from_logprobs`). Without it only `StepResult.confidence` says so.
         assess: Who judges its results: an `Assessor`, or a function of task, result and, if it likes, context. The
@@ -140,6 +143,7 @@ def specialist(
                 cost_usd=cost_usd,
                 seconds=seconds,
                 effects=effects,
+                replica_of=replica_of,
             ),
             judge,
         )

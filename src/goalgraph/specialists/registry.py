@@ -9,6 +9,7 @@ from goalgraph.errors import InvalidSpecialist, UnknownSpecialist
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.specialists.adapters import as_specialist
 from goalgraph.specialists.assessing import Assess, Assessed, Judge, as_assessor, has_assessor
+from goalgraph.specialists.routing.replicas import as_able, check_replica
 from goalgraph.specialists.specialist import Specialist
 
 __all__ = ["SpecialistRegistry"]
@@ -23,18 +24,27 @@ class SpecialistRegistry:
     """Specialists by unique name, in the order of their registration."""
 
     def __init__(self, specialists: Iterable[object] = ()) -> None:
-        """Register each of them; see `as_specialist` for what is accepted."""
+        """Register each of them; see `as_specialist` for what is accepted. A replica may come before its original."""
         self._by_name: dict[str, Specialist] = {}
-        for one in specialists:
-            self.register(one)
+        for one in [self._added(one) for one in specialists]:
+            check_replica(one.card, self._own_cards())
 
     def register(self, one: object) -> Specialist:
         """Add a specialist.
 
         Raises:
             InvalidSpecialist: It has no card or no place for a step, or its name is blank, taken, looks like a taken
-                one, or cannot name a node.
+                one, or cannot name a node; or it is a replica of nobody who is here.
         """
+        found = self._added(one)
+        try:
+            check_replica(found.card, self._own_cards())
+        except InvalidSpecialist:
+            del self._by_name[found.card.name]
+            raise
+        return found
+
+    def _added(self, one: object) -> Specialist:
         found = as_specialist(one)
         card = cast("object", found.card)
         if not isinstance(card, SpecialistCard):
@@ -67,8 +77,11 @@ class SpecialistRegistry:
 
         Raises:
             UnknownSpecialist: There is none of that name.
+            InvalidSpecialist: Replicas of it are still here.
         """
         found = self.get(name)
+        if left := [one.card.name for one in self if one.card.replica_of == name]:
+            raise InvalidSpecialist(f"{name!r} has the replica {left[0]!r}", hint="take its replicas out first")
         del self._by_name[name]
         return found
 
@@ -106,7 +119,10 @@ class SpecialistRegistry:
 
     @property
     def cards(self) -> tuple[SpecialistCard, ...]:
-        """What planners and routers know of the specialists; whoever changes a schema in it changes a copy."""
+        """What planners and routers know of the specialists; replicas are able to do what their originals are."""
+        return as_able(self._own_cards())
+
+    def _own_cards(self) -> tuple[SpecialistCard, ...]:
         return tuple(_own(one.card) for one in self._by_name.values())
 
     def __iter__(self) -> Iterator[Specialist]:

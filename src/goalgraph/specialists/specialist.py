@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Annotated, Protocol, cast, runtime_checkable
+from typing import Annotated, Literal, Protocol, cast, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -66,6 +66,8 @@ class StepContext(Colleagues):
     """Name of who does it in this attempt."""
     retried: bool = False
     """Whether the engine makes a failed attempt again; what does the work then need not, or attempts multiply."""
+    mode: Literal["usual", "economy"] = "usual"
+    """``economy``: the thread has spent what `RoutingPolicy.ceiling_usd` allows; do it with less, where you can."""
     report: Callable[[Mapping[str, JsonValue]], None] = _silent
     asking: Asking = _nobody
     artifacts: ArtifactStore | None = None

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from goalgraph.graph.board.activity import Activity
 from goalgraph.graph.board.admission import Admission
-from goalgraph.graph.board.index import Group, PlanIndex
+from goalgraph.graph.board.index import PlanIndex
 from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.board.slots import Slots
 from goalgraph.graph.board.transitions import readiness
@@ -87,7 +87,8 @@ class Board:
         self._busy_recording = False
         self._activity = self.activity = Activity()
         for group in index.groups:
-            self._join(group)
+            self._admission.add(group, self.outcomes)
+            self._watch.add(group)
         for known in tuple(self.outcomes.values()):
             self._watch.take_in(known)
         for step_id in (*first, *index.order):
@@ -181,7 +182,8 @@ class Board:
         self._specialists |= specialists
         self._stoppable = self._stoppable or any(group.ends_early for group in groups)
         for group in groups:
-            self._join(group)
+            self._admission.add(group, self.outcomes)
+            self._watch.add(group)
         for step_id in ids:
             self._missing[step_id] = sum(1 for need in self.index.awaited(step_id) if need not in self.outcomes)
         self._activity.multiply(step.id, len(ids))
@@ -262,11 +264,6 @@ class Board:
         """The outcome of a step that `stop` reached."""
         return cancelled(step_id, self._reasons.get(step_id, "cancelled"), self.now())
 
-    def _join(self, group: Group) -> None:
-        """Take in a group's limits."""
-        self._admission.add(group, self.outcomes)
-        self._watch.add(group)
-
     def _record(self, outcome: Outcome) -> None:
         self._recording.append(outcome)
         self._record_all()
@@ -331,7 +328,10 @@ class Board:
             self._activity.queued.add(step_id)
             return
         self._watch.begin(step_id)
-        if (specialist := self._specialists.get(step_id)) is not None and self._slots.limited:
+        specialist = self._specialists.get(step_id)
+        if specialist is not None and self._slots.assign is not None:
+            specialist = self._specialists[step_id] = self._slots.assign(step_id)
+        if specialist is not None and self._slots.limited:
             self._slots.offer(step_id, specialist)
         else:
             self._tell(step_id, "run")

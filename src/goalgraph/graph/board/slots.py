@@ -1,7 +1,7 @@
 """Which of the steps that are ready may start: limits for the run and for each specialist, longest way to go first."""
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 __all__ = ["Slots"]
 
@@ -20,6 +20,8 @@ class Slots:
         self._free = total
         self._each = dict(each)
         self._priority = priority
+        self.assign: Callable[[str], str] | None = None
+        """Says who does a step that is about to begin, or to queue, once for each; None: that is settled before."""
         self._queues: dict[str, list[tuple[float, int, str]]] = {}
         self._arrivals = 0
         self.peaks = peaks if peaks is not None else {}
@@ -37,6 +39,10 @@ class Slots:
         entry = (-self._priority.get(step, 0.0), self._arrivals, step)
         heapq.heappush(self._queues.setdefault(specialist, []), entry)
         self._grown.add(specialist)
+
+    def waiting(self, specialist: str) -> int:
+        """How many steps are queued for a specialist."""
+        return len(self._queues.get(specialist, ()))
 
     def take(self) -> str | None:
         """Give a place to the best step that can have one, and return it; None where none can."""

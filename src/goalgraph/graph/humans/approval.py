@@ -1,8 +1,8 @@
 """What a caller wants to be asked about before it is done: the plan, and steps by name or by what they are given."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import JsonValue
@@ -89,6 +89,10 @@ class Gates:
         found = {one for name in names if name in steps for one in members(steps, name) if one == name or one in work}
         return cls(policy, tuple(cards), frozenset(found), names)
 
+    def asks_any(self, step: Step, proposal: Proposal) -> bool:
+        """Whether a step is asked about, whoever of those that are to try it comes to do it in the end."""
+        return any(self.asks(step, one) for one in _led_by_each(proposal, self.cards))
+
     def names(self, step: Step) -> bool:
         """Whether a step is meant by a name: of its own, or of who may do it, or of what that one is able to do."""
         if step.id in self._named:
@@ -103,3 +107,11 @@ class Gates:
             return True
         predicates = [one for one in self.policy.steps if not isinstance(one, str)] if step.type == "agent" else []
         return any(predicate(proposal) for predicate in predicates)
+
+
+def _led_by_each(proposal: Proposal, cards: Iterable[SpecialistCard]) -> Iterator[Proposal]:
+    able = {card.name: frozenset(card.capabilities) for card in cards}
+    for name in proposal.specialists or ("",):
+        first = (name,) if name else ()
+        rest = tuple(one for one in proposal.specialists if one != name)
+        yield replace(proposal, specialists=first + rest, capabilities=able.get(name, frozenset()))

@@ -52,7 +52,8 @@ def gated(
     )
     try:
         is_named = step is not None and step is not turn.step and gates.names(step)
-        if not is_named and not gates.asks(turn.step, proposal):
+        asks = gates.asks if turn.work.assigner is None else gates.asks_any
+        if not is_named and not asks(turn.step, proposal):
             return instruction, arguments, ()
     except Exception as error:
         said = f"{type(error).__name__}: {error}"

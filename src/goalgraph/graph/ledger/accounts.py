@@ -22,6 +22,8 @@ class Accounts:
     """Whether the answer is written by what may ask a model."""
     prices: Mapping[str, Price] | None = None
     """The caller's own, by name of model."""
+    is_priced: bool = False
+    """Whether calls are priced though nothing limits them: because who does a step depends on what was spent."""
     outer: tuple[Ledger, ...] = ()
     """Of the runs around it, the innermost last."""
     own: Ledger | None = field(default=None, init=False)
@@ -30,7 +32,7 @@ class Accounts:
 
     def __post_init__(self) -> None:
         limits = self.limits
-        if self.outer or not (limits.max_cost_usd is limits.max_tokens is limits.max_calls is None):
+        if self.outer or self.is_priced or not (limits.max_cost_usd is limits.max_tokens is limits.max_calls is None):
             self._open()
 
     @property

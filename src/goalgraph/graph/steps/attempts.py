@@ -12,6 +12,7 @@ from langgraph.errors import GraphBubbleUp, GraphInterrupt
 from pydantic import JsonValue
 
 from goalgraph.errors import LimitReached
+from goalgraph.graph.coordination.health import StepGuard
 from goalgraph.graph.steps.failures import leaves, named, retry_after
 from goalgraph.graph.steps.nesting import run_around
 from goalgraph.graph.steps.pulse import Raised, give_sign, within
@@ -59,6 +60,8 @@ class Terms:
     """Why a model call of the step was refused, where one was: then no other attempt is made."""
     report: Report
     """Tells whoever watches how far the step is."""
+    guard: StepGuard | None = None
+    """Knows who is fit to be given work, where anybody does."""
 
 
 async def attempted(
@@ -84,7 +87,10 @@ async def attempted(
     rule, here = terms.rule, asyncio.current_task()
     cancelling = here.cancelling() if here is not None else 0
     tried = 0
+    guard, last = terms.guard, None
     while True:
+        if guard is not None and (refusal := await guard.admit(specialist)) is not None:
+            return last or refusal, tried, ()
         tried += 1
         voice = _Voice(terms.report)
         context = surroundings(
@@ -93,10 +99,17 @@ async def attempted(
         found = await _attempt(specialist, task, context, voice, terms)
         if not isinstance(found, BaseException):
             _unmark(here, cancelling)
+            if guard is not None:
+                guard.succeeded(specialist, found[0])
             return found, tried, context.signals
         is_marked = here is not None and here.cancelling() > cancelling
         _let_pass(found, is_cancelled=is_marked and (isinstance(found, asyncio.CancelledError) or terms.is_ending()))
         _unmark(here, cancelling)
+        if guard is not None and terms.refusal() is None:
+            guard.failed(specialist, found)
+            if guard.refusal(specialist) is not None:
+                return found, tried, context.signals
+            last = found
         if rule is None or tried >= rule.max_attempts or isinstance(found, OutputTooLarge) or terms.refusal():
             return found, tried, context.signals
         try:

@@ -13,10 +13,12 @@ from langgraph.errors import GraphBubbleUp
 from pydantic import JsonValue
 
 from goalgraph.graph.board.run_clock import RunClock
+from goalgraph.graph.coordination.assigner import Assigner, Before
 from goalgraph.graph.humans.approval import ApprovalPolicy, Gates, Proposal
 from goalgraph.graph.ledger.metering import at_least, count_usage
 from goalgraph.graph.policies import ExecutionPolicy
 from goalgraph.graph.run import Run
+from goalgraph.graph.steps.attempts import Surroundings
 from goalgraph.graph.steps.execution import idempotency_key, perform
 from goalgraph.graph.steps.nesting import doing, origin
 from goalgraph.graph.steps.scope import scope_of
@@ -46,9 +48,15 @@ class EarlyStart:
     approval: ApprovalPolicy
     policy: PlanPolicy
 
-    def of(self, run: Run, goal: str, inputs: Mapping[str, JsonValue], config: RunnableConfig) -> "EarlySteps":
+    def of(
+        self, run: Run, goal: str, inputs: Mapping[str, JsonValue], config: RunnableConfig, before: Before
+    ) -> "EarlySteps":
         """Begin with no step."""
-        return EarlySteps(start=self, run=run, goal=goal, inputs=inputs, place=config.get("configurable", {}))
+        assigner = None
+        if run.coordination is not None:
+            assigner = run.coordination.early(self.registry.cards, goal, before)
+        place = config.get("configurable", {})
+        return EarlySteps(start=self, run=run, goal=goal, inputs=inputs, place=place, assigner=assigner)
 
     def may_begin(self, step: Step) -> bool:
         """Whether nothing is against doing a step before the plan is known, as far as the step itself tells."""
@@ -84,6 +92,7 @@ class EarlySteps:
     goal: str
     inputs: Mapping[str, JsonValue]
     place: Mapping[str, Any]
+    assigner: Assigner | None = None
     _begun: dict[str, _Begun] = field(default_factory=dict[str, _Begun])
     _working: dict[asyncio.Task[Outcome], str] = field(default_factory=dict[asyncio.Task[Outcome], str])
     """Who is at work in each."""
@@ -103,6 +112,8 @@ class EarlySteps:
             instruction = instructed(str(resolve(text, scope)), step.constraints)
             arguments = resolve(dict(step.input), scope)
             chain = route(step, self.start.registry.cards)
+            if self.assigner is not None:
+                chain = self.assigner.chain_once(step, chain)
         except (ExpressionError, LookupError):
             return False
         if not isinstance(arguments, dict) or self._is_asked(step, chain, instruction, arguments):
@@ -176,11 +187,14 @@ class EarlySteps:
             self._working[here] = chain[0]
         execution, meter = self.start.execution, count_usage(self.run.accounts.ledgers)
         self.run.accounts.mark(self.run.id, step.id)
+        assigner, guard, context = self.assigner, None, cast("Surroundings", StepContext)
+        if assigner is not None:
+            guard, context = assigner.guard(), partial(StepContext, mode=assigner.mode(step.id))
         doing(self.run.around(step.id, str(self.place.get("checkpoint_ns") or ""), key))
         outcome = await perform(
             task,
             partial(
-                StepContext,
+                context,
                 goal=self.goal,
                 dependencies=dependencies,
                 idempotency_key=key,
@@ -197,7 +211,10 @@ class EarlySteps:
             is_ending=self.run.is_ending,
             handed_over=_nobody_waits,
             refusal=meter.refusal,
+            guard=guard,
         )
+        if assigner is not None:
+            outcome = outcome.model_copy(update={"decisions": assigner.over(outcome, guard)})
         return outcome.model_copy(update={"usage": at_least(meter.usage, outcome.usage)}) if meter.calls else outcome
 
     async def _succeeded(self, need: asyncio.Task[Outcome]) -> Outcome:
@@ -236,8 +253,9 @@ class EarlySteps:
         proposal = Proposal(
             step=step.id, specialists=chain, capabilities=frozenset(able), instruction=instruction, input=arguments
         )
+        gates = Gates.of(self.start.approval, {step.id: step}, cards)
         try:
-            return Gates.of(self.start.approval, {step.id: step}, cards).asks(step, proposal)
+            return (gates.asks if self.assigner is None else gates.asks_any)(step, proposal)
         except Exception:
             return True  # it is asked again, and said, when the step's turn comes
 

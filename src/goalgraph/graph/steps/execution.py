@@ -11,6 +11,7 @@ from langgraph.types import RetryPolicy
 from pydantic import JsonValue
 
 from goalgraph.errors import InvalidInput, LimitReached
+from goalgraph.graph.coordination.health import StepGuard, Unavailable
 from goalgraph.graph.policies import NativeRetry
 from goalgraph.graph.steps.attempts import Report, Surroundings, Terms, attempted
 from goalgraph.graph.steps.failures import described
@@ -19,7 +20,7 @@ from goalgraph.graph.steps.retrying import rule_of
 from goalgraph.planner.outcome import Outcome, StepError
 from goalgraph.planner.plan import Retry
 from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json
-from goalgraph.specialists.specialist import Specialist, StepTask
+from goalgraph.specialists.specialist import Specialist, StepResult, StepTask
 
 __all__ = ["idempotency_key", "perform"]
 
@@ -40,6 +41,7 @@ async def perform(
     idle_timeout: float | None = None,
     is_ending: Callable[[], bool] = lambda: False,
     refusal: Callable[[], LimitReached | None] = lambda: None,
+    guard: StepGuard | None = None,
 ) -> Outcome:
     """Do a step, with its retries and fallbacks.
 
@@ -55,6 +57,7 @@ async def perform(
         idle_timeout: Seconds that an attempt may go on without a sign of life.
         is_ending: Whether the step, or the run, has been cancelled.
         refusal: Why a model call of the step was refused by a limit, where one was.
+        guard: Knows who is fit to be given work; who is not is passed over.
 
     Returns:
         ``succeeded``, or ``failed`` with the last error; ``cancelled`` where a limit refused what it needed: nothing
@@ -72,15 +75,26 @@ async def perform(
         is_ending=is_ending,
         refusal=refusal,
         report=report,
+        guard=guard,
     )
     attempts = 0
     failures: list[str] = []
     for place, specialist in enumerate(chain):
-        if place:
-            await handed_over(specialist)
-        schema = specialist.card.output_schema
-        own = task if schema is None else replace(task, output_schema=schema)
-        found, tried, signals = await attempted(specialist, own, surroundings, terms, attempts)
+        found: tuple[StepResult, JsonValue] | BaseException
+        tried, signals = 0, tuple[str, ...]()
+        if guard is not None and (unfit := guard.refusal(specialist)) is not None:
+            found = unfit  # without waiting for its place
+        else:
+            if place:
+                await handed_over(specialist)
+            schema = specialist.card.output_schema
+            own = task if schema is None else replace(task, output_schema=schema)
+            try:
+                found, tried, signals = await attempted(specialist, own, surroundings, terms, attempts)
+            except BaseException:
+                if guard is not None:
+                    guard.end()
+                raise
         attempts += tried
         if isinstance(found, BaseException):
             refused = refusal()
@@ -145,6 +159,7 @@ def _error(failure: BaseException) -> StepError:
         InvalidInput: "invalid_input",
         InvalidOutput: "invalid_output",
         OutputTooLarge: "output_too_large",
+        Unavailable: "unavailable",
     }
     code = next((code for kind, code in codes.items() if isinstance(failure, kind)), "raised")
     name, said = described(failure)

@@ -121,6 +121,8 @@ async def _taken(turn: Turn, step_id: str) -> tuple[Outcome, ...]:
         if outcome.step not in turn.board.outcomes:  # recorded by a process that is gone
             turn.board.adopt(outcome)
             turn.run.accounts.recall(turn.run.id, outcome.step, outcome.usage)
+            if turn.work.assigner is not None:
+                turn.work.assigner.take_in(outcome)
     return outcomes
 
 

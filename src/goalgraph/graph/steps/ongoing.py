@@ -50,6 +50,8 @@ async def taken_over(turn: Turn, begun: Ongoing) -> Outcome | None:
         outcome = begun.task.result()
     except GraphBubbleUp:
         return None
+    if turn.work.assigner is not None:
+        turn.work.assigner.take_in(outcome)
     return outcome
 
 

@@ -1,6 +1,6 @@
 """The node of every specialist and every kind of step: waits for a step's turn, has it done, records its outcome."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, assert_never, cast
@@ -17,15 +17,17 @@ from goalgraph.graph.board.suspending import RevisableBoard
 from goalgraph.graph.coordination.assigning import done_by
 from goalgraph.graph.coordination.delegation import opened
 from goalgraph.graph.coordination.halting import halt
+from goalgraph.graph.coordination.keeping import kept_chain
 from goalgraph.graph.coordination.ruling import assigned, ruled
 from goalgraph.graph.humans.asking import approved, asked, filled_in
 from goalgraph.graph.humans.gating import gated
+from goalgraph.graph.humans.thread import saver_of
 from goalgraph.graph.ledger.metering import at_least, count_usage
 from goalgraph.graph.policies import ExecutionPolicy
 from goalgraph.graph.revision.withholding import withheld
 from goalgraph.graph.run import Run, Work, run_of
 from goalgraph.graph.state import StepSend
-from goalgraph.graph.steps.attempts import Exiting
+from goalgraph.graph.steps.attempts import Exiting, Surroundings
 from goalgraph.graph.steps.closing import closed
 from goalgraph.graph.steps.execution import idempotency_key, perform
 from goalgraph.graph.steps.mapping import mapped
@@ -149,6 +151,8 @@ class StepNode(Runnable[StepSend, StepEnd]):
             await run.hooks.tell("step_complete", outcome)
         if outcome.signals and not run.is_halted:
             halt(outcome, work, run)
+        if work.assigner is not None:
+            work.assigner.ended(step_id)
         if run.rules is None or not withheld(outcome, board.index.steps[step_id], work, run, runtime):
             ends = outcome.status == "failed" and self.execution.on_failure == "fail_fast"
             board.leave(step_id, outcome, ending=f"cancelled because step {step_id!r} failed" if ends else None)
@@ -228,19 +232,21 @@ class StepNode(Runnable[StepSend, StepEnd]):
             step: As the plan has it.
             done: What it has come to, where it was done before its turn.
         """
-        work, hooks = turn.work, turn.run.hooks
+        work, hooks, assigner, is_begun = turn.work, turn.run.hooks, turn.work.assigner, False
+        if assigner is not None and assigner.is_open(step.id) and saver_of(turn.run.agent, turn.config) is not None:
+            is_begun = await kept_chain(work, assigner, step.id)
         given: Mapping[str, JsonValue] = step.input
         if step.input and is_template(step.input):
             given = cast("dict[str, JsonValue]", turn.resolve(step.input))
         names, instruction = work.chains[step.id], _instruction(turn, step)
         if hooks is None:
-            return await self._performed(turn, step, names, instruction, given)
+            return await self._performed(turn, step, names, instruction, given, is_begun=is_begun)
         if done is None:
             by = step
             if hooks.has("assignment"):
                 names = await assigned(turn, step, names, instruction, dict(given))
                 by = step if names == work.chains[step.id] else done_by(step, names)
-            done = await self._performed(turn, by, names, instruction, given)
+            done = await self._performed(turn, by, names, instruction, given, is_begun=is_begun)
         if not done.signals:
             return done
 
@@ -257,14 +263,28 @@ class StepNode(Runnable[StepSend, StepEnd]):
         names: tuple[str, ...],
         instruction: str,
         given: Mapping[str, JsonValue],
+        *,
+        is_begun: bool = False,
     ) -> Outcome:
-        """Ask whoever is to be asked, and have specialists do a step."""
-        work, board = turn.work, turn.board
+        """Ask whoever is to be asked, and have specialists do a step.
+
+        Args:
+            turn: The step's.
+            step: As it is done.
+            names: Who tries it, in this order.
+            instruction: What they are told, unless whoever is asked changes it.
+            given: Its arguments, likewise.
+            is_begun: Whether it was begun before: then nobody is passed over.
+        """
+        work, board, assigner = turn.work, turn.board, turn.work.assigner
         chain = [self.doer(name, work) for name in names]
         allowed = gated(turn, names, instruction, given, step)
         if isinstance(allowed, Outcome):
             return allowed
         instruction, arguments, unasked = allowed
+        guard, context = None, cast("Surroundings", StepContext)
+        if assigner is not None:
+            guard, context = assigner.guard(lets_all=is_begun), partial(StepContext, mode=assigner.mode(step.id))
         meter = count_usage(turn.run.accounts.ledgers)
         place: dict[str, Any] = turn.config.get("configurable", {})
         namespace = str(place.get("checkpoint_ns") or "")
@@ -274,6 +294,8 @@ class StepNode(Runnable[StepSend, StepEnd]):
         if turn.run.accounts.ledgers:
             turn.run.accounts.mark(turn.run.id, step.id)
         if turn.run.early is not None and (done := await turn.run.early.outcome(step.id, key)) is not None:
+            if assigner is not None:
+                assigner.take_in(done)
             return done
 
         if turn.run.hub is not None:
@@ -284,7 +306,7 @@ class StepNode(Runnable[StepSend, StepEnd]):
             outcome = await perform(
                 task,
                 partial(
-                    StepContext,
+                    context,
                     goal=work.goal,
                     dependencies={
                         need: board.outcomes[need] for need in board.index.needs[step.id] if need in board.outcomes
@@ -302,9 +324,12 @@ class StepNode(Runnable[StepSend, StepEnd]):
                 retry=step.retry if step.retry is not None else self.execution.retry,
                 idle_timeout=self.execution.idle_timeout,
                 is_ending=lambda: (turn.run.work or work).board.is_stopped(step.id) or turn.run.is_ending(),
-                handed_over=partial(_hand_over, board.move, step.id),
                 refusal=meter.refusal,
+                handed_over=partial(_hand_over, work, step.id),
+                guard=guard,
             )
+            if assigner is not None:
+                turn.decisions += [one for one in assigner.over(outcome, guard) if one not in turn.decisions]
             changes: dict[str, object] = {"usage": at_least(meter.usage, outcome.usage)} if meter.calls else {}
             if turn.decisions:
                 changes |= {"decisions": tuple(turn.decisions), "degraded": (*unasked, *outcome.degraded)}
@@ -360,8 +385,10 @@ def _missing(turn: Turn) -> str:
     return f" ({', '.join(gone[:5])})" if gone else ""
 
 
-async def _hand_over(move: Callable[[str, str], Awaitable[None]], step_id: str, to: Specialist) -> None:
-    await move(step_id, to.card.name)
+async def _hand_over(work: Work, step_id: str, to: Specialist) -> None:
+    if work.assigner is not None:
+        work.assigner.moved(step_id, to.card.name)
+    await work.board.move(step_id, to.card.name)
 
 
 def _instruction(turn: Turn, step: AgentStep) -> str:

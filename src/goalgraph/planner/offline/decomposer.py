@@ -68,7 +68,7 @@ def plan_offline(request: PlanRequest) -> Plan:
     if not request.cards:
         raise InvalidGoal("there are no specialists to plan for", hint="register at least one specialist")
     clauses = split_clauses(goal) or (Clause(text=goal.strip(), start=0, end=len(goal), body=goal),)
-    index = CardIndex(request.cards)
+    index = CardIndex(tuple(card for card in request.cards if card.replica_of is None))
     units = _units(clauses, index, goal, max_steps=max(1, request.policy.max_steps))
     needs = _unit_needs(units, link_clauses(clauses))
     steps = _steps(units, needs, clauses, index, goal, max_steps=request.policy.max_steps)
