@@ -307,6 +307,10 @@ GATES: dict[str, Callable[[], tuple[dict[str, Any], dict[str, Any]]]] = {
         {"steps": [step("a", "boss"), step("later", "bank", "a")]},
         {"approval": ApprovalPolicy(steps=("later",))},
     ),
+    "policy by the id of a condition before its step": lambda: (
+        {"steps": [step("a", "boss"), {"type": "condition", "id": "c", "test": "true", "then": [step("b", "bank")]}]},
+        {"approval": ApprovalPolicy(steps=("c",))},
+    ),
     "policy by a function": lambda: (
         {"steps": [step("a", "boss")]},
         {"approval": ApprovalPolicy(steps=(lambda proposal: "bank" in proposal.specialists,))},

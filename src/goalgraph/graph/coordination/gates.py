@@ -18,7 +18,8 @@ def approved_first(
     """Names of all specialists of whom anything says that a human is asked before they work.
 
     A name of theirs, or of what they can do, in the approval policy, the plan policy, or a guardrail of the plan; and
-    each step that they may do and that stands behind an approval in the plan, whoever has put it there.
+    each step that they may do and that stands behind an approval in the plan, whoever has put it there, or comes after
+    a step that the policy names.
 
     Args:
         plan: Flat.
@@ -36,9 +37,12 @@ def approved_first(
         return frozenset(card.name for card in cards)
     gates = Gates.of(approval, {step.id: step for step in plan.steps}, cards)
     for one in layout.everywhere():
-        for step in one.steps.values():
-            is_named = gates.names(step) or step.id.replace("[*]", "") in named
-            if is_named or step.id in one.approved or one.approvals(step.id):
+        asked = {
+            step_id for step_id, step in one.steps.items() if gates.names(step) or step_id.replace("[*]", "") in named
+        }
+        for step_id, step in one.steps.items():
+            is_after = bool(asked and (step_id in asked or asked & one.ancestors[step_id]))
+            if is_after or step_id in one.approved or one.approvals(step_id):
                 for work in agent_steps(step):
                     found |= doers(work, cards)
     return frozenset(found)
