@@ -152,8 +152,9 @@ async def test_whoever_can_change_nothing_is_stopped_and_is_not_missed() -> None
 
 @pytest.mark.parametrize("synthesis", ["concatenate", "last_wins"])
 async def test_the_answer_is_that_of_the_winner_alone(synthesis: Any) -> None:
-    crew = [voter("a", "Yes."), voter("b", "yes"), voter("c", "no"), voter("d", after=NEVER)]
-    result = await outcome_of(review("a", "b", "c", "d", quorum=2), *crew, synthesis=synthesis)
+    crew = [voter("a", "no"), voter("b", "Yes."), voter("c", "yes"), voter("d", "YES"), voter("e", after=NEVER)]
+    step = review("a", "b", "c", "d", "e", quorum=2)
+    result = await asyncio.wait_for(outcome_of(step, *crew, synthesis=synthesis), 20)
     assert (result["answer"], result["status"], result["degraded"]) == ("Yes.", "complete", [])
 
 
