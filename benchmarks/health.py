@@ -4,7 +4,7 @@
 
 Three specialists have the same capability, four places each, and every step requires it. One of them fails half of its
 calls, hangs until the step's timeout, or makes things up that an assessor finds out. ``named``: each step names one of
-them, a third the bad one, as a plan does that knows nothing of that. On a busy machine a timeout may catch good ones too.
+them, a third the bad one, as a plan does that knows nothing of that. Timeouts may catch good ones on a busy machine.
 A step counts where it succeeded with a confidence of 0.5 or more; a plan, where all of its steps count. Time is over
 that of the same plan with three good ones and least_loaded.
 """
