@@ -1,10 +1,10 @@
 """What routing and breakers are worth where one specialist of three is no good: seeded random plans of 20 steps.
 
-    python benchmarks/health.py [--plans 40] [--mean-ms 5] [--timeout-ms 60]
+    python benchmarks/health.py [--plans 40] [--mean-ms 5] [--timeout-ms 150]
 
 Three specialists have the same capability, four places each, and every step requires it. One of them fails half of its
 calls, hangs until the step's timeout, or makes things up that an assessor finds out. ``named``: each step names one of
-them, a third the bad one, as a plan does that knows nothing of that. The best match, the bad one here, does all.
+them, a third the bad one, as a plan does that knows nothing of that. Timeouts may catch good ones on a busy machine.
 A step counts where it succeeded with a confidence of 0.5 or more; a plan, where all of its steps count. Time is over
 that of the same plan with three good ones and least_loaded.
 """
@@ -58,7 +58,6 @@ class Setting:
 WAYS = (
     Way(name="named", named=True, options={}),
     Way(name="named, with a fallback", named=True, fallback=True, options={}),
-    Way(name="best match, as without routing", options={}),
     Way(name="least_loaded", options={"routing": "least_loaded"}),
     Way(
         name="least_loaded, health",
@@ -126,7 +125,7 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--plans", type=int, default=40)
     parser.add_argument("--mean-ms", type=float, default=5)
-    parser.add_argument("--timeout-ms", type=float, default=60)
+    parser.add_argument("--timeout-ms", type=float, default=150)
     args = parser.parse_args()
     setting = Setting(mean=args.mean_ms / 1000, timeout=args.timeout_ms / 1000)
     base = Way(name="three good ones", options={"routing": "least_loaded"})
