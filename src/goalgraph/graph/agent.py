@@ -9,7 +9,6 @@ from typing import Any, cast
 from langchain_core.runnables import RunnableConfig, ensure_config
 from langchain_core.runnables.config import merge_configs
 from langchain_core.tools import BaseTool, StructuredTool
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateUpdate
@@ -17,9 +16,9 @@ from pydantic import JsonValue
 
 from goalgraph.graph.calls import answer_of, of_parent, usual_result, wants_result, whole
 from goalgraph.graph.coordination.assigner import Coordination, ping_timeout
-from goalgraph.graph.coordination.assigning import Assigning
 from goalgraph.graph.coordination.health import conditions
 from goalgraph.graph.coordination.hooks import Hooks
+from goalgraph.graph.coordination.reassigning import Reassigning
 from goalgraph.graph.driving import driving
 from goalgraph.graph.humans.approval import ApprovalPolicy
 from goalgraph.graph.humans.door import admit
@@ -34,7 +33,7 @@ from goalgraph.graph.revision.rules import Rules
 from goalgraph.graph.run import Run
 from goalgraph.graph.steps.attempts import Exiting
 from goalgraph.graph.steps.nesting import around, ledgers_around
-from goalgraph.graph.storage.savers import AnyLoopSaver
+from goalgraph.graph.storage.savers import AnyLoopSaver, for_any_loop
 from goalgraph.graph.storage.updating import kept
 from goalgraph.logs import run_begun
 from goalgraph.planner.alternatives import BestOf
@@ -58,8 +57,6 @@ from goalgraph.synthesis import Concatenate, LastWins, Synthesizer
 
 __all__ = ["PlanAgent"]
 
-_MOST_TOLD = 20
-"""Specialists that a card names."""
 _UNLIMITED = 2**31
 _SUPERSTEPS = 25
 _SUPERSTEPS_OF_REVISION = 10
@@ -95,7 +92,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         **kwargs: Any,
     ) -> None:
         """Called by `create_plan_agent` and by LangGraph's own ``copy``."""
-        kwargs["checkpointer"] = _for_any_loop(kwargs.get("checkpointer"))
+        kwargs["checkpointer"] = for_any_loop(kwargs.get("checkpointer"))
         super().__init__(**kwargs)
         self.registry = registry
         self.decomposer = decomposer
@@ -122,18 +119,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
     @property
     def card(self) -> SpecialistCard:
         """What another agent sees of this one, where it is one of its specialists: it can do what its own can."""
-        cards = self.registry.cards[:_MOST_TOLD]
-        able = [f" ({', '.join(card.capabilities)})" if card.capabilities else "" for card in cards]
-        told = [f"{card.name}{able}" for card, able in zip(cards, able, strict=True)]
-        more = len(self.registry) - len(told)
-        return SpecialistCard(
-            name=str(self.name),
-            description="Plans a goal in several steps and does them, with: "
-            + ", ".join(told)
-            + (f" and {more} more" if more > 0 else ""),
-            capabilities=tuple(dict.fromkeys(one for card in self.registry.cards for one in card.capabilities)),
-            effects=any(card.effects for card in self.registry.cards),
-        )
+        return self.registry.card(str(self.name))
 
     def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:
         """Stream a run; see ``CompiledStateGraph.astream``.
@@ -367,7 +353,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         revisions = self.rules.policy.max_revisions if self.rules is not None else 0
         needed = _SUPERSTEPS + _SUPERSTEPS_OF_REVISION * revisions
         config["recursion_limit"] = max(config.get("recursion_limit") or 0, needed)
-        config["configurable"] = {key: _for_any_loop(value) for key, value in config.get("configurable", {}).items()}
+        config["configurable"] = {key: for_any_loop(value) for key, value in config.get("configurable", {}).items()}
         given = [limit for limit in limits if limit is not None]
         fail_fast = self.execution.on_failure == "fail_fast"
         outer = around(str(config["configurable"].get("checkpoint_ns") or ""))
@@ -390,7 +376,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
             ),
             hooks=self.hooks,
             coordination=self.coordination,
-            assigning=Assigning(cards=self.registry.cards, policy=self.policy) if self.hooks is not None else None,
+            reassigning=Reassigning(cards=self.registry.cards, policy=self.policy) if self.hooks is not None else None,
         )
         if outer is not None:
             run.id, run.path = f"{outer.run}/{outer.path.rpartition('/')[2]}", outer.path
@@ -405,10 +391,3 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
 def _plan_of(given: object) -> Plan | None:
     """The plan in what a run is begun with, if one is."""
     return cast("dict[str, Plan | None]", given).get("plan") if isinstance(given, dict) else None
-
-
-def _for_any_loop(value: Any) -> Any:
-    """Wrap a checkpointer; anything else stays as it is."""
-    if isinstance(value, BaseCheckpointSaver) and not isinstance(value, AnyLoopSaver):
-        return AnyLoopSaver(cast("Any", value))
-    return value

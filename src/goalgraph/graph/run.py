@@ -1,7 +1,7 @@
 """One invocation of an agent: what its nodes share in the process and never store."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,11 +19,10 @@ from goalgraph.graph.board.index import PlanIndex
 from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.board.slots import Slots
 from goalgraph.graph.board.suspending import RevisableBoard
-from goalgraph.graph.coordination.assigner import Assigner, Before, Coordination
-from goalgraph.graph.coordination.assigning import Assigning
+from goalgraph.graph.coordination.assigner import Before, Coordination
 from goalgraph.graph.coordination.halting import begin_halted
 from goalgraph.graph.coordination.hooks import Hooks
-from goalgraph.graph.coordination.polling import Poll
+from goalgraph.graph.coordination.reassigning import Reassigning
 from goalgraph.graph.humans.approval import ApprovalPolicy, Gates
 from goalgraph.graph.humans.journal import Entry
 from goalgraph.graph.humans.thread import saver_of
@@ -35,16 +34,17 @@ from goalgraph.graph.revision.triggers import Due, Judged, spent
 from goalgraph.graph.steps.nesting import Around, until_around
 from goalgraph.graph.storage.recorded import parked_steps, recorded_items, recorded_outcomes
 from goalgraph.graph.storage.stored import check_stored
+from goalgraph.graph.work import EarlyOutcomes, Ongoing, Work
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome, Usage
-from goalgraph.planner.plan import Plan, Step, TimeoutGuardrail
+from goalgraph.planner.plan import Plan, TimeoutGuardrail
 from goalgraph.specialists.router import route
 
 if TYPE_CHECKING:
     from goalgraph.graph.coordination.hub import Hub
 
-__all__ = ["Doing", "Ongoing", "Run", "Work", "run_in", "run_of"]
+__all__ = ["Run", "run_in", "run_of"]
 
 _TURNS = 3
 """Of the event loop, in which a write that was about to begin has begun."""
@@ -55,66 +55,6 @@ class _HasState(Protocol):
     checkpointer: Any
 
     async def aget_state(self, config: RunnableConfig) -> StateSnapshot: ...
-
-
-class EarlyOutcomes(Protocol):
-    """What was begun early, to be taken over."""
-
-    async def outcome(self, step_id: str, key: str) -> Outcome | None:
-        """Wait for what a step has come to, if it was begun and is still the same."""
-        ...
-
-    async def end(self) -> None:
-        """Leave nothing behind."""
-        ...
-
-
-Doing = Callable[[str], Awaitable[tuple[Outcome, ...]]]
-"""Does a step, by id, to the end: its outcome, and those of the items of a map."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """A superstep of steps: the board they meet at, and what they all see."""
-
-    board: Board
-    chains: dict[str, tuple[str, ...]]
-    """Names of who tries a step, by step; for those that a specialist does."""
-    cards: tuple[SpecialistCard, ...]
-    goal: str
-    inputs: Mapping[str, JsonValue]
-    started_at: datetime
-    """When the run began, in whatever process."""
-    until: datetime | None = None
-    """When the run's time is over, and that of the runs around it."""
-    gates: Gates | None
-    """The steps that a policy asks about, where it asks about any."""
-    decisions: Sequence[Decision] = ()
-    """Taken in the run before."""
-    withheld: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
-    """Outcomes that call for another plan, and that the board does not know of."""
-    items: Mapping[str, Outcome] = field(default_factory=dict[str, Outcome])
-    """Outcomes that items of maps have come to in a process that is gone, where the maps park."""
-    polls: dict[str, Poll] = field(default_factory=dict[str, Poll])
-    """What hooks were told of groups whose branches do the same work, by group."""
-    doing: dict[str, Doing] = field(default_factory=dict[str, Doing])
-    """Who does the steps of a map's items, by step."""
-    assigner: Assigner | None = None
-    """Who says who does a step, where that is not settled before."""
-
-    def route(self, steps: Iterable[Step]) -> dict[str, str]:
-        """Find who does steps that have come to the plan's; return the first choice of those a specialist does."""
-        found = {step.id: route(step, self.cards) for step in steps if step.type == "agent"}
-        self.chains.update(found)
-        return {step_id: chain[0] for step_id, chain in found.items()}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ongoing:
-    """Work that goes on while the plan around it is changed."""
-
-    step: Step
-    task: asyncio.Task[Outcome]
 
 
 @dataclass(slots=True)
@@ -156,7 +96,7 @@ class Run:
     """How whoever called is heard while the run goes on."""
     answers: tuple[Entry, ...] = ()
     """All answers to what is asked, or was since the last checkpoint, or before where they were carried over."""
-    assigning: Assigning | None = None
+    reassigning: Reassigning | None = None
     """What holds for hooks that name specialists; with the plan as it is looked through for it."""
     is_halted: bool = False
     """Whether a step has said that it makes no sense to go on: nothing new begins, and the plan is not changed."""

@@ -16,6 +16,8 @@ __all__ = ["SpecialistRegistry"]
 
 _SEPARATORS = (":", "|")
 _MAX_NAME = 128
+_MOST_TOLD = 20
+"""Specialists that the card of all of them names."""
 _LOOK_ALIKES = str.maketrans("аеорсухіјѕοακν", "aeopcyxijsoakv")
 """Cyrillic and Greek letters that print like Latin ones."""
 
@@ -121,6 +123,21 @@ class SpecialistRegistry:
     def cards(self) -> tuple[SpecialistCard, ...]:
         """What planners and routers know of the specialists; replicas are able to do what their originals are."""
         return as_able(self._own_cards())
+
+    def card(self, name: str) -> SpecialistCard:
+        """Return what is to be seen of all of them as one, such as an agent of that name: it can do what they can."""
+        cards = [card for card in self.cards if card.replica_of is None]
+        able = [f" ({', '.join(card.capabilities)})" if card.capabilities else "" for card in cards[:_MOST_TOLD]]
+        told = [f"{card.name}{also}" for card, also in zip(cards, able, strict=False)]
+        more = len(cards) - len(told)
+        return SpecialistCard(
+            name=name,
+            description="Plans a goal in several steps and does them, with: "
+            + ", ".join(told)
+            + (f" and {more} more" if more > 0 else ""),
+            capabilities=tuple(dict.fromkeys(one for card in cards for one in card.capabilities)),
+            effects=any(card.effects for card in cards),
+        )
 
     def _own_cards(self) -> tuple[SpecialistCard, ...]:
         return tuple(_own(one.card) for one in self._by_name.values())

@@ -15,11 +15,11 @@ from goalgraph.graph.humans.approval import ApprovalPolicy, Proposal
 from goalgraph.graph.humans.digests import digest_of
 from goalgraph.graph.ledger.metering import at_least, count_usage
 from goalgraph.graph.policies import ExecutionPolicy
-from goalgraph.graph.run import Work
 from goalgraph.graph.steps.attempts import Exiting
 from goalgraph.graph.steps.execution import idempotency_key, perform
 from goalgraph.graph.steps.nesting import doing
 from goalgraph.graph.steps.turn import Turn
+from goalgraph.graph.work import Work
 from goalgraph.planner.approvals import agent_steps, doers
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome

@@ -8,7 +8,8 @@ from goalgraph.graph.revision.triggers import halting
 from goalgraph.planner.outcome import Outcome
 
 if TYPE_CHECKING:
-    from goalgraph.graph.run import Run, Work
+    from goalgraph.graph.run import Run
+    from goalgraph.graph.work import Work
 
 __all__ = ["begin_halted", "halt"]
 

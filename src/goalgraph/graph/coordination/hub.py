@@ -11,7 +11,8 @@ from goalgraph.errors import DelegationRefused, UnknownSpecialist
 from goalgraph.graph.board.index import PlanIndex
 from goalgraph.graph.coordination.gates import approved_first
 from goalgraph.graph.humans.approval import ApprovalPolicy
-from goalgraph.graph.run import Run, Work
+from goalgraph.graph.run import Run
+from goalgraph.graph.work import Work
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome, Usage

@@ -6,7 +6,7 @@ from typing import Any, cast
 from langgraph.func import task
 
 from goalgraph.graph.coordination.assigner import Assigner
-from goalgraph.graph.run import Work
+from goalgraph.graph.work import Work
 
 __all__ = ["kept_chain"]
 

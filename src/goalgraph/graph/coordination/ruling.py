@@ -146,11 +146,11 @@ async def _arbitrated(
 
 def _named(turn: Turn, step: AgentStep, chain: tuple[str, ...], ruling: Ruling, by: str, moment: str) -> str:
     """Return the specialist that a hook has named, if it may do the step."""
-    assigning, work = turn.run.assigning, turn.work
-    if assigning is None:
+    reassigning, work = turn.run.reassigning, turn.work
+    if reassigning is None:
         raise AssertionError("hooks without rules for whom they name")
     plan, name = work.board.index.plan, ruling.chosen
-    why = assigning.refusal(name, step, chain, plan=plan, gates=work.gates, decisions=work.decisions)
+    why = reassigning.refusal(name, step, chain, plan=plan, gates=work.gates, decisions=work.decisions)
     if why:
         raise HookFailed(
             f"the {moment} of step {step.id!r} by the hook {by} cannot be used: {why}",

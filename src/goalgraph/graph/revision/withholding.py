@@ -9,7 +9,8 @@ from goalgraph.graph import events
 from goalgraph.graph.board.suspending import RevisableBoard
 from goalgraph.graph.revision.rules import Rules, Stand
 from goalgraph.graph.revision.triggers import Due, fired, guided_steps, outcome_digest, spent
-from goalgraph.graph.run import Run, Work
+from goalgraph.graph.run import Run
+from goalgraph.graph.work import Work
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Step
 from goalgraph.planner.reviser import Trigger

@@ -5,7 +5,8 @@ from typing import Any
 
 from goalgraph.graph.humans.journal import Entry
 from goalgraph.graph.ledger.telling import new_decisions
-from goalgraph.graph.run import Run, Work
+from goalgraph.graph.run import Run
+from goalgraph.graph.work import Work
 
 __all__ = ["closed"]
 

@@ -16,10 +16,11 @@ from pydantic import JsonValue
 
 from goalgraph.graph import events
 from goalgraph.graph.humans.gating import gated
-from goalgraph.graph.run import Doing, run_of
+from goalgraph.graph.run import run_of
 from goalgraph.graph.steps.gathering import gathered_items
 from goalgraph.graph.steps.turn import Turn
 from goalgraph.graph.storage.stored import check_outcomes
+from goalgraph.graph.work import Doing
 from goalgraph.planner.compilation import items_of
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import MapStep

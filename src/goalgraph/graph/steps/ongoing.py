@@ -7,8 +7,8 @@ from typing import Any
 from langgraph.errors import GraphBubbleUp, GraphInterrupt
 
 from goalgraph.graph.board.suspending import RevisableBoard
-from goalgraph.graph.run import Ongoing
 from goalgraph.graph.steps.turn import Turn
+from goalgraph.graph.work import Ongoing
 from goalgraph.planner.outcome import Outcome
 from goalgraph.specialists.function import FunctionSpecialist
 from goalgraph.specialists.specialist import Specialist

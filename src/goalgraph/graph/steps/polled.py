@@ -8,7 +8,8 @@ from goalgraph.graph.board.polls import dispensable, heads_of, standing
 from goalgraph.graph.board.unrun import DECIDED
 from goalgraph.graph.coordination.hooks import Hooks, Quorum, Ruling
 from goalgraph.graph.coordination.polling import Poll, is_poll
-from goalgraph.graph.run import Run, Work
+from goalgraph.graph.run import Run
+from goalgraph.graph.work import Work
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import ParallelStep
 

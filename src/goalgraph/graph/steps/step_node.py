@@ -14,10 +14,10 @@ from pydantic import JsonValue
 
 from goalgraph.graph import events
 from goalgraph.graph.board.suspending import RevisableBoard
-from goalgraph.graph.coordination.assigning import done_by
 from goalgraph.graph.coordination.delegation import opened
 from goalgraph.graph.coordination.halting import halt
 from goalgraph.graph.coordination.keeping import kept_chain
+from goalgraph.graph.coordination.reassigning import done_by
 from goalgraph.graph.coordination.ruling import assigned, ruled
 from goalgraph.graph.humans.asking import approved, asked, filled_in
 from goalgraph.graph.humans.gating import gated
@@ -25,7 +25,7 @@ from goalgraph.graph.humans.thread import saver_of
 from goalgraph.graph.ledger.metering import at_least, count_usage
 from goalgraph.graph.policies import ExecutionPolicy
 from goalgraph.graph.revision.withholding import withheld
-from goalgraph.graph.run import Run, Work, run_of
+from goalgraph.graph.run import Run, run_of
 from goalgraph.graph.state import StepSend
 from goalgraph.graph.steps.attempts import Exiting, Surroundings
 from goalgraph.graph.steps.closing import closed
@@ -37,6 +37,7 @@ from goalgraph.graph.steps.polled import polled, reminded
 from goalgraph.graph.steps.turn import Turn
 from goalgraph.graph.steps.voted import concluded
 from goalgraph.graph.steps.waiting import waited
+from goalgraph.graph.work import Work
 from goalgraph.logs import step_begun, step_over
 from goalgraph.planner.decision import PEOPLES
 from goalgraph.planner.expressions import ExpressionError, is_template

@@ -12,8 +12,9 @@ from pydantic import JsonValue
 from goalgraph.graph.board.board import Board
 from goalgraph.graph.board.run_clock import end_of
 from goalgraph.graph.ledger.telling import remaining
-from goalgraph.graph.run import Run, Work
+from goalgraph.graph.run import Run
 from goalgraph.graph.steps.scope import scope_of
+from goalgraph.graph.work import Work
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.durations import seconds_of
 from goalgraph.planner.expressions import ExpressionError, evaluate, resolve

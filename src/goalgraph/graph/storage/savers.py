@@ -3,7 +3,7 @@
 import asyncio
 import copy
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -28,7 +28,7 @@ from goalgraph.planner.run_metrics import RunMetrics
 from goalgraph.planner.signalled import Signal
 from goalgraph.planner.source import Source
 
-__all__ = ["STORED_TYPES", "AnyLoopSaver"]
+__all__ = ["STORED_TYPES", "AnyLoopSaver", "for_any_loop"]
 
 T = TypeVar("T")
 
@@ -238,3 +238,10 @@ def _strict(saver: BaseCheckpointSaver[Any]) -> BaseCheckpointSaver[Any]:
         saver.serde = JsonPlusSerializer(pickle_fallback=serde.pickle_fallback, allowed_msgpack_modules=[*_ALLOWED])
         return saver
     return saver.with_allowlist(_ALLOWED)
+
+
+def for_any_loop(value: Any) -> Any:
+    """Wrap a checkpointer; anything else stays as it is."""
+    if isinstance(value, BaseCheckpointSaver) and not isinstance(value, AnyLoopSaver):
+        return AnyLoopSaver(cast("Any", value))
+    return value

@@ -13,7 +13,7 @@ from goalgraph.planner.gates import Layout
 from goalgraph.planner.plan import AgentStep, ApprovalGuardrail, Plan
 from goalgraph.planner.validation import PlanPolicy
 
-__all__ = ["Assigning", "done_by"]
+__all__ = ["Reassigning", "done_by"]
 
 _ITEM = re.compile(r"\[[0-9]+\]")
 _MOST_NAMED = 10
@@ -25,7 +25,7 @@ def done_by(step: AgentStep, chain: Sequence[str]) -> AgentStep:
 
 
 @dataclass(slots=True, kw_only=True)
-class Assigning:
+class Reassigning:
     """What holds for the specialists that hooks name, with the latest plan as it is looked through for it."""
 
     cards: tuple[SpecialistCard, ...]
