@@ -52,33 +52,16 @@ if TYPE_CHECKING:
     from goalgraph.planner.builder import PlanBuilder
     from goalgraph.planner.decision import Decision
     from goalgraph.planner.decision_lines import decisions_as_lines
-    from goalgraph.planner.decomposer import (
-        Decomposer,
-        PlanRequest,
-    )
-    from goalgraph.planner.diff import (
-        PlanDiff,
-        diff_plans,
-    )
-    from goalgraph.planner.documents import (
-        dump_plan,
-        load_plan,
-    )
+    from goalgraph.planner.decomposer import Decomposer, PlanRequest
+    from goalgraph.planner.diff import PlanDiff, diff_plans
+    from goalgraph.planner.documents import dump_plan, load_plan
     from goalgraph.planner.estimate import Estimate
     from goalgraph.planner.folder_library import FolderLibrary
     from goalgraph.planner.history import History
-    from goalgraph.planner.library import (
-        InMemoryLibrary,
-        PlanLibrary,
-    )
+    from goalgraph.planner.library import InMemoryLibrary, PlanLibrary
     from goalgraph.planner.model_decomposer import ModelDecomposer
     from goalgraph.planner.model_reviser import ModelReviser
-    from goalgraph.planner.outcome import (
-        Artifact,
-        Outcome,
-        StepError,
-        Usage,
-    )
+    from goalgraph.planner.outcome import Artifact, Outcome, StepError, Usage
     from goalgraph.planner.patch import PlanPatch
     from goalgraph.planner.plan import (
         AgentStep,
@@ -98,20 +81,13 @@ if TYPE_CHECKING:
         WaitStep,
     )
     from goalgraph.planner.prices import Price
-    from goalgraph.planner.reviser import (
-        Reviser,
-        RevisionRequest,
-        Trigger,
-    )
+    from goalgraph.planner.reviser import Reviser, RevisionRequest, Trigger
     from goalgraph.planner.roles import Role
     from goalgraph.planner.rule_reviser import RuleReviser
     from goalgraph.planner.run_metrics import RunMetrics
     from goalgraph.planner.signalled import Signal
     from goalgraph.planner.source import Source
-    from goalgraph.planner.validation import (
-        PlanPolicy,
-        validate_plan,
-    )
+    from goalgraph.planner.validation import PlanPolicy, validate_plan
     from goalgraph.planner.votes import Vote
     from goalgraph.prompts import Prompts
     from goalgraph.specialists import (
@@ -134,11 +110,7 @@ if TYPE_CHECKING:
         as_specialist,
         specialist,
     )
-    from goalgraph.synthesis import (
-        Synthesis,
-        SynthesisRequest,
-        Synthesizer,
-    )
+    from goalgraph.synthesis import Synthesis, SynthesisRequest, Synthesizer
 
 __version__ = "0.1.0"
 
@@ -306,33 +278,16 @@ _HOMES = {
     "goalgraph.planner.builder": ("PlanBuilder",),
     "goalgraph.planner.decision": ("Decision",),
     "goalgraph.planner.decision_lines": ("decisions_as_lines",),
-    "goalgraph.planner.decomposer": (
-        "Decomposer",
-        "PlanRequest",
-    ),
-    "goalgraph.planner.diff": (
-        "PlanDiff",
-        "diff_plans",
-    ),
-    "goalgraph.planner.documents": (
-        "dump_plan",
-        "load_plan",
-    ),
+    "goalgraph.planner.decomposer": ("Decomposer", "PlanRequest"),
+    "goalgraph.planner.diff": ("PlanDiff", "diff_plans"),
+    "goalgraph.planner.documents": ("dump_plan", "load_plan"),
     "goalgraph.planner.estimate": ("Estimate",),
     "goalgraph.planner.folder_library": ("FolderLibrary",),
     "goalgraph.planner.history": ("History",),
-    "goalgraph.planner.library": (
-        "InMemoryLibrary",
-        "PlanLibrary",
-    ),
+    "goalgraph.planner.library": ("InMemoryLibrary", "PlanLibrary"),
     "goalgraph.planner.model_decomposer": ("ModelDecomposer",),
     "goalgraph.planner.model_reviser": ("ModelReviser",),
-    "goalgraph.planner.outcome": (
-        "Artifact",
-        "Outcome",
-        "StepError",
-        "Usage",
-    ),
+    "goalgraph.planner.outcome": ("Artifact", "Outcome", "StepError", "Usage"),
     "goalgraph.planner.patch": ("PlanPatch",),
     "goalgraph.planner.plan": (
         "AgentStep",
@@ -352,20 +307,13 @@ _HOMES = {
         "WaitStep",
     ),
     "goalgraph.planner.prices": ("Price",),
-    "goalgraph.planner.reviser": (
-        "Reviser",
-        "RevisionRequest",
-        "Trigger",
-    ),
+    "goalgraph.planner.reviser": ("Reviser", "RevisionRequest", "Trigger"),
     "goalgraph.planner.roles": ("Role",),
     "goalgraph.planner.rule_reviser": ("RuleReviser",),
     "goalgraph.planner.run_metrics": ("RunMetrics",),
     "goalgraph.planner.source": ("Source",),
     "goalgraph.planner.signalled": ("Signal",),
-    "goalgraph.planner.validation": (
-        "PlanPolicy",
-        "validate_plan",
-    ),
+    "goalgraph.planner.validation": ("PlanPolicy", "validate_plan"),
     "goalgraph.planner.votes": ("Vote",),
     "goalgraph.prompts": ("Prompts",),
     "goalgraph.specialists": (
@@ -388,11 +336,7 @@ _HOMES = {
         "as_specialist",
         "specialist",
     ),
-    "goalgraph.synthesis": (
-        "Synthesis",
-        "SynthesisRequest",
-        "Synthesizer",
-    ),
+    "goalgraph.synthesis": ("Synthesis", "SynthesisRequest", "Synthesizer"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

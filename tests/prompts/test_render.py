@@ -106,7 +106,7 @@ def test_all_that_is_wrong_with_templates_is_said_at_once() -> None:
         Prompts(wrong)
     for problem in (
         "there is no prompt 'synthesise' (did you mean 'synthesize'?)",
-        "there is no prompt 'elsewhere' (there are: assistant, ",
+        "there is no prompt 'elsewhere' (there are: assign, assistant, ",
         "'synthesize' names 'gaol', which is not offered to it (did you mean 'goal'?)",
         "'synthesize' names 'somebody', which is not offered to it (there are: goal, missing, parts)",
         "'synthesize_system' is empty",

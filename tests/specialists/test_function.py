@@ -169,6 +169,7 @@ def test_name_and_description_are_the_functions_own_unless_given() -> None:
         "cost_usd": None,
         "seconds": None,
         "effects": False,
+        "replica_of": None,
     }
 
 
