@@ -103,6 +103,7 @@ def task_group(scene: Scene) -> object:
 
 def graph(scene: Scene) -> object:
     async def act(state: MessagesState) -> dict[str, Any]:
+        await asyncio.sleep(0.05)  # in which what came before is recorded: an exit in a task ends the loop at once
         scene.act(None)
         return {}
 

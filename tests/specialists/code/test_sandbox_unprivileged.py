@@ -72,7 +72,7 @@ def folder() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp())
     code = Path(goalgraph.specialists.code.__file__).parent
     shutil.copytree(code, path / "goalgraph/specialists/code", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(goalgraph.errors.__file__, path / "goalgraph/errors.py")
+    shutil.copytree(Path(goalgraph.errors.__file__).parent, path / "goalgraph/errors")
     # Without what the packages import: the user may not be able to read the environment of the tests.
     for package in ("goalgraph", "goalgraph/specialists", "goalgraph/specialists/code"):
         (path / package / "__init__.py").write_text("")
