@@ -9,7 +9,16 @@ import goalgraph
 from goalgraph import errors
 
 FOLDER = Path(__file__).parent.parent / "docs"
-PAGES = ["humans.md", "durability.md", "revision.md", "planning.md"]
+PAGES = [
+    "humans.md",
+    "durability.md",
+    "revision.md",
+    "planning.md",
+    "coordination.md",
+    "synthesis.md",
+    "code.md",
+    "specialists.md",
+]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PYTHON = [
     pytest.param(code, id=f"{page}-{number}")
@@ -23,7 +32,7 @@ def test_the_python_of_a_page_works(code: str, capsys: pytest.CaptureFixture[str
     exec(compile(code, "page", "exec"), {})
     said = capsys.readouterr().out.splitlines()
     told = re.findall(r"^print\(.*\)  # (.*)$", code, re.MULTILINE)
-    assert said, "the example shows something"
+    assert said or "\nassert " in code, "the example shows something"
     assert said[: len(told)] == told
 
 
