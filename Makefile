@@ -9,7 +9,7 @@ demo: .venv/.ready-demo
 		--data examples/data/us-employment.csv --out demo-output --yes --overwrite
 
 test: .venv/.ready-dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: lint types layers test
 

@@ -175,7 +175,7 @@ _NOTHING: list[object] = [
 ]
 
 
-@pytest.mark.parametrize("answer", _NOTHING, ids=lambda answer: repr(answer)[:60])
+@pytest.mark.parametrize("answer", _NOTHING, ids=lambda answer: repr(answer).partition(" at 0x")[0][:60])
 def test_what_is_not_plainly_an_answer_is_none_and_says_what_is(answer: object) -> None:
     found = read_review(answer, PLAN)
     assert isinstance(found, Problem)
