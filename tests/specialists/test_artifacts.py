@@ -187,7 +187,9 @@ def test_data_is_kept_as_json_and_what_the_specialist_wrote_itself_stays_listed(
     assert loaded(output, store) == data
 
 
-@pytest.mark.parametrize("make", [lambda: LARGE[1:], lambda: iter(["a"] * 1_000), lambda: None], ids=["text", "iterator", "None"])
+@pytest.mark.parametrize(
+    "make", [lambda: LARGE[1:], lambda: iter(["a"] * 1_000), lambda: None], ids=["text", "iterator", "None"]
+)
 def test_an_output_that_is_not_too_large_stays_as_it_is(make: Callable[[], object]) -> None:
     store = Memory()
     result, output = keep(make(), store)
