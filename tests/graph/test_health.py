@@ -279,7 +279,37 @@ async def test_a_result_that_nobody_trusts_counts_where_that_is_wanted() -> None
     done = await create_plan_agent(None, [lying, honest], health=policy).ainvoke(
         {"goal": "g", "plan": chained(4, requires=("work",))}
     )
-    assert [done["outcomes"][f"s{n}"].specialist for n in range(4)] == ["a", "a", "b", "b"]
+    outcomes = [done["outcomes"][f"s{n}"] for n in range(4)]
+    assert [one.specialist for one in outcomes] == ["b"] * 4
+    assert [one.confidence for one in outcomes] == [0.9] * 4
+    assert [one.attempts for one in outcomes] == [2, 2, 1, 1]  # it is left alone after two
+    assert outcomes[0].degraded == ("a is not sure enough: confidence 0.1",)
+
+
+@pytest.mark.parametrize(
+    ("second", "surest"), [(0.3, "b"), (0.05, "a"), (None, "a")], ids=["surer", "less sure", "down"]
+)
+async def test_of_results_that_nobody_trusts_the_surest_is_kept(second: float | None, surest: str) -> None:
+    weak = StepResult(output="a", confidence=0.1, degraded=("in a hurry",))
+    other: Any = StepResult(output="b", confidence=second) if second is not None else OSError("down")
+    crew = [ScriptedSpecialist("a", default=weak), ScriptedSpecialist("b", default=other)]
+    plan = chained(1, agent="a", fallback=("b",))
+    health = HealthPolicy(min_confidence=0.5)
+    done = (await create_plan_agent(None, crew, health=health).ainvoke({"goal": "g", "plan": plan}))["outcomes"]["s0"]
+    assert (done.status, done.specialist, done.output, done.attempts) == ("succeeded", surest, surest, 2)
+    assert ("in a hurry" in done.degraded) == (surest == "a")
+    assert "a is not sure enough: confidence 0.1" in done.degraded
+
+
+async def test_what_had_an_effect_is_not_done_again_because_it_is_not_sure() -> None:
+    crew = [
+        as_specialist(ScriptedSpecialist("a", default=StepResult(output="a", confidence=0.1)), effects=True),
+        ScriptedSpecialist("b", default="b"),
+    ]
+    plan = chained(1, agent="a", fallback=("b",))
+    health = HealthPolicy(min_confidence=0.5)
+    done = (await create_plan_agent(None, crew, health=health).ainvoke({"goal": "g", "plan": plan}))["outcomes"]["s0"]
+    assert (done.specialist, done.attempts) == ("a", 1)
 
 
 def test_all_that_can_be_pinged_are_asked_how_they_are() -> None:

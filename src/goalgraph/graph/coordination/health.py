@@ -133,12 +133,18 @@ class StepGuard:
 
     def succeeded(self, specialist: Specialist, result: StepResult) -> None:
         """Take in that an attempt gave a valid output."""
-        name, least = specialist.card.name, self.monitor.policy.min_confidence
-        if least is not None and result.confidence is not None and result.confidence < least:
+        name = specialist.card.name
+        if self.is_weak(result):
+            least = self.monitor.policy.min_confidence
             self._failed(name, f"a result had confidence {result.confidence:g}, below {least:g}")
             return
         self._trying.discard(name)
         self._record(self.monitor.change(name, Breaker.success, "the trial succeeded"))
+
+    def is_weak(self, result: StepResult) -> bool:
+        """Whether a result is less sure than it must be to count, so that somebody else should try."""
+        least = self.monitor.policy.min_confidence
+        return least is not None and result.confidence is not None and result.confidence < least
 
     def failed(self, specialist: Specialist, error: BaseException) -> None:
         """Take in how an attempt failed; not each failure is the specialist's fault."""

@@ -79,6 +79,8 @@ async def perform(
     )
     attempts = 0
     failures: list[str] = []
+    surest: Outcome | None = None
+    own_reasons: tuple[str, ...] = ()
     for place, specialist in enumerate(chain):
         found: tuple[StepResult, JsonValue] | BaseException
         tried, signals = 0, tuple[str, ...]()
@@ -106,6 +108,8 @@ async def perform(
             failures.append(f"{specialist.card.name} failed: {error.message}")
             if place < len(chain) - 1 and refused is None:
                 continue
+            if surest is not None:
+                break
             return Outcome(
                 step=task.step,
                 status="failed" if refused is None else "cancelled",
@@ -118,7 +122,7 @@ async def perform(
                 signals=signals,
             )
         result, output = found
-        return Outcome(
+        outcome = Outcome(
             step=task.step,
             status="succeeded",
             output=output,
@@ -133,7 +137,15 @@ async def perform(
             usage=result.usage,
             signals=tuple(dict.fromkeys((*signals, *result.signals))) if result.signals else signals,
         )
-    raise AssertionError("a step without anybody to do it")
+        if guard is None or specialist.card.effects or not guard.is_weak(result):
+            return outcome  # what had an effect is not to have it twice
+        failures.append(f"{specialist.card.name} is not sure enough: confidence {result.confidence:g}")
+        if surest is None or (surest.confidence or 0.0) < (outcome.confidence or 0.0):
+            surest, own_reasons = outcome, result.degraded
+    if surest is None:
+        raise AssertionError("a step without anybody to do it")
+    changes = {"attempts": attempts, "seconds": perf_counter() - began, "degraded": (*failures, *own_reasons)}
+    return surest.model_copy(update=changes)
 
 
 def idempotency_key(thread: str, step: str, instruction: str, arguments: Mapping[str, JsonValue]) -> str:

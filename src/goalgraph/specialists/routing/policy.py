@@ -72,7 +72,8 @@ class HealthPolicy:
     probes: int = 1
     """Trials in a row that must succeed; then all steps may have it again."""
     min_confidence: float | None = None
-    """An attempt whose result has less confidence than this counts as failed; for others than health it did not."""
+    """A result with less confidence than this counts as a failure, and whoever takes over where the specialist fails
+    tries the step too, unless it has effects; the first result that is sure enough is the step's, else the surest."""
 
     def __post_init__(self) -> None:
         for name in ("failures", "probes"):
