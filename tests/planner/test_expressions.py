@@ -4,7 +4,7 @@ import copy
 import subprocess
 import sys
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -265,6 +265,10 @@ def test_the_process_survives_the_longest_expressions(expression: str) -> None:
     assert (done.returncode, done.stdout.split()[:1]) == (0, ["refused"])
 
 
+def _shown(value: object) -> str:
+    return repr(sorted(cast("set[str]", value)) if isinstance(value, set) else value)
+
+
 @pytest.mark.parametrize(
     ("value", "steps", "inputs"),
     [
@@ -280,7 +284,7 @@ def test_the_process_survives_the_longest_expressions(expression: str) -> None:
         (b"{{ steps.a }}", set[str](), set[str]()),
         (None, set[str](), set[str]()),
     ],
-    ids=lambda value: repr(sorted(value) if isinstance(value, set) else value),
+    ids=_shown,
 )
 def test_references_are_found(value: object, steps: set[str], inputs: set[str]) -> None:
     found = references(value)
