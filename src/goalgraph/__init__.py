@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Request,
         RevisionPolicy,
         Ruling,
+        RunResult,
         aanswer,
         answer,
         apending,
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
     from goalgraph.planner.validation import PlanPolicy, validate_plan
     from goalgraph.planner.votes import Vote
     from goalgraph.prompts import Prompts
+    from goalgraph.shown import Report
     from goalgraph.specialists import (
         ArtifactStore,
         Assessment,
@@ -171,6 +173,7 @@ __all__ = [
     "Price",
     "Prompts",
     "Proposal",
+    "Report",
     "Request",
     "Retry",
     "Reviser",
@@ -184,6 +187,7 @@ __all__ = [
     "Ruling",
     "RunMetrics",
     "RunPaused",
+    "RunResult",
     "Signal",
     "Source",
     "Specialist",
@@ -261,6 +265,7 @@ _HOMES = {
         "Request",
         "RevisionPolicy",
         "Ruling",
+        "RunResult",
         "aanswer",
         "answer",
         "apending",
@@ -336,6 +341,7 @@ _HOMES = {
         "as_specialist",
         "specialist",
     ),
+    "goalgraph.shown": ("Report",),
     "goalgraph.synthesis": ("Synthesis", "SynthesisRequest", "Synthesizer"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -24,6 +24,7 @@ from goalgraph.graph.humans.approval import ApprovalPolicy, Proposal
 from goalgraph.graph.humans.inbox import aanswer, answer, apending, pending
 from goalgraph.graph.humans.thread import Request
 from goalgraph.graph.policies import ExecutionPolicy, Limits, PlanningPolicy, RevisionPolicy
+from goalgraph.graph.result import RunResult
 
 __all__ = [
     "ApprovalPolicy",
@@ -43,6 +44,7 @@ __all__ = [
     "Request",
     "RevisionPolicy",
     "Ruling",
+    "RunResult",
     "aanswer",
     "answer",
     "apending",

@@ -7,6 +7,7 @@ from langchain_core.runnables import RunnableConfig, ensure_config
 from langgraph.types import Command, GraphOutput
 
 from goalgraph.errors import GoalgraphError
+from goalgraph.graph.result import RunResult
 from goalgraph.graph.state import PlanInput
 
 __all__ = ["answer_of", "of_parent", "usual_result", "wants_result", "whole"]
@@ -38,10 +39,9 @@ def wants_result(kwargs: Mapping[str, Any]) -> bool:
 
 def usual_result(output: GraphOutput[Any]) -> Any:
     """Give a result its usual form; LangGraph itself, to make it, has every step's update streamed and drops it."""
-    if not output.interrupts:
-        return output.value
-    state: dict[str, Any] = output.value or {}
-    return {**state, "__interrupt__": list(output.interrupts)}
+    if output.interrupts:
+        return RunResult(output.value or {}, __interrupt__=list(output.interrupts))
+    return RunResult(output.value) if isinstance(output.value, dict) else output.value
 
 
 def answer_of(result: Mapping[str, Any]) -> str:

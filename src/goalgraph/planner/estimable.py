@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import JsonValue
 
+from goalgraph.shown import Shown
+
 if TYPE_CHECKING:
     from goalgraph.planner.card import SpecialistCard
     from goalgraph.planner.estimate import Estimate
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Estimable"]
 
 
-class Estimable:
-    """A plan, as far as estimates of it go."""
+class Estimable(Shown):
+    """A plan, as far as it shows itself, and tells what a run of it takes."""
 
     def estimate(
         self,

@@ -17,12 +17,13 @@ from goalgraph.planner.prices import Price
 from goalgraph.planner.ranges import Range
 from goalgraph.planner.totals import Totals
 from goalgraph.planner.wording import doer_of
+from goalgraph.shown import Shown
 
 __all__ = ["Estimate", "ModelCall", "Range", "estimate_plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
+class Estimate(Shown):
     """What is known of a run beforehand.
 
     Ids are those of the flat plan; a step that a map repeats has the id ``"each[*]"``. Lists and counts have every

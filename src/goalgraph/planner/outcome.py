@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from goalgraph.planner.decision import Decision
+from goalgraph.shown import Shown
 
 __all__ = [
     "REFERENCE_FIELDS",
@@ -82,7 +83,7 @@ class SharedWrite(_Stored):
     """Of the write, counted over the run from 1: of several to the same key the one with the highest holds."""
 
 
-class Outcome(_Stored):
+class Outcome(Shown, _Stored):
     """The result of a step; written once and never changed."""
 
     step: str
