@@ -39,9 +39,10 @@ def wants_result(kwargs: Mapping[str, Any]) -> bool:
 
 def usual_result(output: GraphOutput[Any]) -> Any:
     """Give a result its usual form; LangGraph itself, to make it, has every step's update streamed and drops it."""
+    value: Any = output.value
     if output.interrupts:
-        return RunResult(output.value or {}, __interrupt__=list(output.interrupts))
-    return RunResult(output.value) if isinstance(output.value, dict) else output.value
+        return RunResult(value or {}, __interrupt__=list(output.interrupts))
+    return RunResult(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else value
 
 
 def answer_of(result: Mapping[str, Any]) -> str:
