@@ -7,12 +7,10 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from goalgraph import ExecutionPolicy, Outcome, Plan, Retry, as_specialist, create_plan_agent, specialist
-from goalgraph.graph.coordination.hooks import Assignment, Completion, as_hooks
+from goalgraph.graph.coordination.hooks import Completion, as_hooks
 from goalgraph.metrics import PrometheusHooks
 from goalgraph.planner.outcome import Usage
 from goalgraph.testing import ScriptedChatModel
-
-TOLD = Assignment(run="run-1", goal="g", step="a", instruction="secret", input={}, specialists=("writer",))
 
 
 @pytest.fixture
@@ -55,29 +53,23 @@ async def test_runs_are_counted_by_status(registry: CollectorRegistry) -> None:
     assert registry.get_sample_value("goalgraph_runs_total", {"status": "degraded"}) == 1
 
 
-async def test_a_step_is_in_progress_until_its_task_ends_in_whatever_way(registry: CollectorRegistry) -> None:
-    hooks, release = as_hooks(PrometheusHooks(registry)), asyncio.Event()
-
-    async def step() -> None:
-        assert await hooks.ruling("assignment", TOLD) is None
-        await hooks.ruling("assignment", TOLD)  # it is assigned anew
-        await release.wait()
-        raise ValueError
-
-    def in_progress() -> float | None:
-        return registry.get_sample_value("goalgraph_steps_in_progress")
-
-    tasks = [asyncio.create_task(step()) for _ in range(3)]
-    while in_progress() != 3:
+async def test_the_queue_is_that_of_the_run_that_ended_last(registry: CollectorRegistry) -> None:
+    @specialist(max_concurrency=1)
+    async def narrow(task: str) -> str:
         await asyncio.sleep(0)
-    tasks[0].cancel()
-    await asyncio.wait([tasks[0]])
-    await asyncio.sleep(0)
-    assert in_progress() == 2
-    release.set()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.sleep(0)
-    assert in_progress() == 0
+        return "done"
+
+    hooks: Any = PrometheusHooks(registry)
+    agent = create_plan_agent(None, [narrow], hooks=hooks)
+    for count, waited in ((4, 3), (2, 1)):
+        steps = [{"id": f"s{n}", "agent": "narrow", "task": "hush"} for n in range(count)]
+        await agent.ainvoke({"goal": "hush", "plan": {"steps": steps}})
+        assert registry.get_sample_value("goalgraph_max_waiting_steps", {"specialist": "narrow"}) == waited
+
+
+async def test_steps_may_begin_early_where_steps_are_counted(registry: CollectorRegistry) -> None:
+    hooks: Any = PrometheusHooks(registry)
+    assert not as_hooks(hooks).has("assignment")
 
 
 def test_two_of_them_need_two_registries(registry: CollectorRegistry) -> None:
@@ -88,11 +80,10 @@ def test_two_of_them_need_two_registries(registry: CollectorRegistry) -> None:
 
 
 async def test_a_run_of_an_agent_is_counted(registry: CollectorRegistry) -> None:
-    seen, tried = list[float | None](), list[int]()
+    tried = list[int]()
 
     @specialist
     async def shaky(task: str) -> str:
-        seen.append(registry.get_sample_value("goalgraph_steps_in_progress"))
         tried.append(1)
         if len(tried) == 1:
             raise ConnectionError("a secret")
@@ -113,8 +104,6 @@ async def test_a_run_of_an_agent_is_counted(registry: CollectorRegistry) -> None
     assert registry.get_sample_value("goalgraph_step_retries_total", {"specialist": "shaky"}) == 1
     assert registry.get_sample_value("goalgraph_model_calls_total", {"specialist": "writer"}) == 1
     assert registry.get_sample_value("goalgraph_runs_total", {"status": "complete"}) == 1
-    assert seen == [1, 1]
-    assert registry.get_sample_value("goalgraph_steps_in_progress") == 0
     text = generate_latest(registry).decode()
     assert "hush" not in text
     assert "secret" not in text

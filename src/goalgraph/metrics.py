@@ -1,11 +1,9 @@
 """What agents do, for Prometheus: hooks that count steps, times, tokens, money and runs; extra ``metrics``."""
 
-import asyncio
 from typing import TYPE_CHECKING
-from weakref import WeakSet
 
 from goalgraph.errors import MissingExtra
-from goalgraph.graph.coordination.hooks import Assignment, Completion, on_all_complete, on_assignment, on_step_complete
+from goalgraph.graph.coordination.hooks import Completion, on_all_complete, on_step_complete
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.run_metrics import BUCKETS
 
@@ -57,18 +55,12 @@ class PrometheusHooks:
         self._tokens = Counter("goalgraph_tokens", "Tokens of these calls.", (*who, "direction"), registry=place)
         self._cost = Counter("goalgraph_cost_usd", "USD of the calls that were priced.", who, registry=place)
         self._runs = Counter("goalgraph_runs", "Runs that are over.", ("status",), registry=place)
-        self._in_progress = Gauge("goalgraph_steps_in_progress", "Steps that specialists are at.", registry=place)
-        self._at_work: WeakSet[asyncio.Task[object]] = WeakSet()
-
-    @on_assignment
-    async def begin(self, told: Assignment) -> None:
-        """Count a step as in progress, until its task ends, in whatever way."""
-        task = asyncio.current_task()
-        if task is None or task in self._at_work:
-            return
-        self._at_work.add(task)
-        self._in_progress.inc()
-        task.add_done_callback(self._ended)
+        self._waiting = Gauge(
+            "goalgraph_max_waiting_steps",
+            "Most steps that were ready and waited for a place, at one time in the run that ended last.",
+            who,
+            registry=place,
+        )
 
     @on_step_complete
     async def count(self, outcome: Outcome) -> None:
@@ -91,7 +83,5 @@ class PrometheusHooks:
     async def end(self, told: Completion) -> None:
         """Count a run that is over."""
         self._runs.labels(told.status).inc()
-
-    def _ended(self, task: "asyncio.Task[object]") -> None:
-        self._at_work.discard(task)
-        self._in_progress.dec()
+        for name, found in told.metrics.specialists.items():
+            self._waiting.labels(name).set(found.max_waiting)

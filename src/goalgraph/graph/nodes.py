@@ -150,6 +150,11 @@ class Synthesize:
         )
         status = run_status(plan, outcomes, reasons, strict=self.strict, is_halted=bool(halted))
         made = [*(one for outcome in unordered.values() for one in outcome.decisions), *limits]
+        metrics = metrics_of(
+            (*outcomes.values(), *(one for step_id, one in unordered.items() if step_id not in outcomes)),
+            started_at=state.get("started_at"),
+            waiting=run.peaks,
+        )
         if run.hooks is not None and run.hooks.has("all_complete"):
             told = Completion(
                 run=run.id,
@@ -159,6 +164,7 @@ class Synthesize:
                 answer=answer,
                 status=status,
                 degraded=reasons,
+                metrics=metrics,
             )
             if (last := await completed(run, told)) is not None:
                 answer, decision = last
@@ -176,11 +182,7 @@ class Synthesize:
             "signals": list(all_signals({**outcomes, **unordered}, decisions, _needs(plan, unordered))),
             "usage": used,
             "spent": used + spent_before if (spent_before := state.get("spent")) is not None else used,
-            "metrics": metrics_of(
-                (*outcomes.values(), *(one for step_id, one in unordered.items() if step_id not in outcomes)),
-                started_at=state.get("started_at"),
-                waiting=run.peaks,
-            ),
+            "metrics": metrics,
             "messages": [AIMessage(answer, id=written.message_id)],
         }
 

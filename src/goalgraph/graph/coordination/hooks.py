@@ -18,6 +18,7 @@ from goalgraph.graph.coordination.ballots import Ballot
 from goalgraph.graph.steps.attempts import Exiting
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Plan
+from goalgraph.planner.run_metrics import RunMetrics
 from goalgraph.specialists.threads import in_thread
 
 __all__ = [
@@ -113,6 +114,8 @@ class Completion:
     answer: str
     status: str
     degraded: tuple[str, ...]
+    metrics: RunMetrics = field(default_factory=RunMetrics)
+    """What it took."""
 
 
 @dataclass(frozen=True, slots=True)
