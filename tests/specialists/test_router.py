@@ -44,7 +44,3 @@ def test_a_step_is_routed_to_the_named_or_else_the_best_match_then_fallbacks(
 def test_a_step_nobody_can_do_has_no_route(requires: list[str]) -> None:
     with pytest.raises(UnknownSpecialist, match="step 'a'"):
         route(step(requires=requires), CARDS)
-
-
-def test_cards_may_come_from_a_generator() -> None:
-    assert route(step(requires=["write"]), (card for card in CARDS)) == ("everything",)

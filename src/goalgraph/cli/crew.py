@@ -3,7 +3,7 @@
 import importlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -16,6 +16,7 @@ from goalgraph.planner.decomposer import PlanRequest
 from goalgraph.planner.degrading import Degrading
 from goalgraph.planner.plan import Plan, Step
 from goalgraph.planner.plan_prompt import available_cards
+from goalgraph.planner.validation import PlanPolicy
 from goalgraph.planner.wording import doer_of
 from goalgraph.prompts import Prompts
 from goalgraph.specialists import Specialist, SpecialistCard, SpecialistRegistry, route
@@ -46,6 +47,8 @@ class Crew:
     """In the caller's own words, for the model."""
     least: Literal["full", "simple", "single"] = "full"
     """How good a plan must be."""
+    policy: PlanPolicy = field(default_factory=PlanPolicy)
+    """What says whom plans may use."""
 
     def flat(self, plan: Plan) -> Plan:
         """The plan as it runs."""
@@ -80,7 +83,7 @@ class Crew:
         if step.type == "map":
             return self._doer(step.step)
         if step.type == "agent" and not step.agents:
-            return route(step, self.registry.cards)[0]
+            return route(step, self.policy.usable(self.registry.cards))[0]
         return doer_of(step)
 
 
@@ -93,6 +96,7 @@ def gather_crew(
     *,
     prompts: str | Path | None = None,
     least: Literal["full", "simple", "single"] = "full",
+    available: Sequence[str] | None = None,
 ) -> Crew:
     """Bring together who works on a goal.
 
@@ -104,6 +108,7 @@ def gather_crew(
         directory: Where those modules are imported from.
         prompts: Folder of templates in the caller's own words.
         least: How good a plan must be.
+        available: Names of those that plans may use; None: all.
 
     Raises:
         BadInput: The model cannot be set up, or a module or its attribute is not there.
@@ -119,7 +124,8 @@ def gather_crew(
     for named in own:
         for one in _imported(named, directory):
             registry.register(one)
-    return Crew(registry=registry, model=chat, prompts=texts, least=least)
+    policy = PlanPolicy(available=frozenset(available) if available is not None else None)
+    return Crew(registry=registry, model=chat, prompts=texts, least=least, policy=policy)
 
 
 def known_cards(own: Sequence[str], directory: Path) -> tuple[SpecialistCard, ...]:

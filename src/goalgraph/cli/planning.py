@@ -202,7 +202,10 @@ def _estimated(plan: Plan, crew: Crew) -> Iterator[str]:
 def _estimate(plan: Plan, crew: Crew, goal: str = "", inputs: Mapping[str, JsonValue] | None = None) -> Estimate:
     """Estimate a plan with what earlier runs in the usual folder tell."""
     writer = as_synthesizer(crew.synthesis(plan), crew.model, prompts=crew.prompts)
-    return estimated(plan, crew.registry, goal=goal, synthesizer=writer, history=history_of_runs(), inputs=inputs)
+    known = history_of_runs()
+    return estimated(
+        plan, crew.registry, policy=crew.policy, goal=goal, synthesizer=writer, history=known, inputs=inputs
+    )
 
 
 def _made(request: PlanningRequest, terminal: Terminal) -> _Planned:
@@ -211,7 +214,14 @@ def _made(request: PlanningRequest, terminal: Terminal) -> _Planned:
     request.wishes.check()
     wishes, here = request.wishes, Path.cwd()
     crew = gather_crew(
-        request.data, here, request.model, request.own, here, prompts=wishes.prompts, least=wishes.enough
+        request.data,
+        here,
+        request.model,
+        request.own,
+        here,
+        prompts=wishes.prompts,
+        least=wishes.enough,
+        available=wishes.names,
     )
     inputs = read_assignments("--input", request.inputs, files=True)
     plan, usage, decisions = make_plan(goal, crew, terminal, inputs, wishes)

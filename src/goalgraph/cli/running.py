@@ -88,6 +88,7 @@ def start_run(request: RunRequest) -> int:
                     Path.cwd(),
                     prompts=options.prompts,
                     least=options.least,
+                    available=options.available,
                 )
                 cards = crew.registry.cards
                 for name in options.available or ():
@@ -168,6 +169,7 @@ def resume_run(
                 Path(options.directory),
                 prompts=options.prompts,
                 least=options.least,
+                available=options.available,
             )
             plan: Plan | None = None
             if folder.plan.exists() or not options.eager:

@@ -297,6 +297,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         return estimated(
             whole,
             self.registry,
+            policy=policy,
             roles=self.roles,
             goal=goal,
             synthesizer=self.synthesizer,
@@ -357,9 +358,10 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         given = [limit for limit in limits if limit is not None]
         fail_fast = self.execution.on_failure == "fail_fast"
         outer = around(str(config["configurable"].get("checkpoint_ns") or ""))
+        policy = self.policy
         run = Run(
             self,
-            self.registry.cards,
+            policy.usable(self.registry.cards),
             min(given, default=None),
             fail_fast=fail_fast,
             max_items=self.limits.max_items,
@@ -376,7 +378,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
             ),
             hooks=self.hooks,
             coordination=self.coordination,
-            reassigning=Reassigning(cards=self.registry.cards, policy=self.policy) if self.hooks is not None else None,
+            reassigning=Reassigning(cards=self.registry.cards, policy=policy) if self.hooks is not None else None,
         )
         if outer is not None:
             run.id, run.path = f"{outer.run}/{outer.path.rpartition('/')[2]}", outer.path

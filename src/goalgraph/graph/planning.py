@@ -147,6 +147,7 @@ def estimated(
     plan: Plan,
     registry: SpecialistRegistry,
     *,
+    policy: PlanPolicy | None = None,
     goal: str = "",
     roles: RoleMaker | None = None,
     library: PlanLibrary | None = None,
@@ -164,6 +165,7 @@ def estimated(
     Args:
         plan: Valid, but for plans of the library in it.
         registry: The specialists.
+        policy: Which of them plans may use.
         goal: What specialists and synthesizer are told it is for.
         roles: Makes the specialists that plans propose, where they may.
         library: Saved plans.
@@ -182,7 +184,7 @@ def estimated(
     return estimate_plan(
         flat,
         cards,
-        doers=dict(_routed(flat.steps, cards)),
+        doers=dict(_routed(flat.steps, (policy or PlanPolicy()).usable(cards))),
         history=history,
         prices=prices,
         inputs=inputs,

@@ -10,6 +10,7 @@ from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.decomposer import Decomposer, PlanRequest
 from goalgraph.planner.plan import AgentStep, Plan
+from goalgraph.planner.plan_prompt import available_cards
 from goalgraph.planner.templates import literal
 from goalgraph.planner.validation import run_problems
 
@@ -78,9 +79,7 @@ def _decision(error: GoalgraphError, instead: str) -> Decision:
 
 def _single(request: PlanRequest) -> Plan | None:
     """Give the goal as it is to whoever fits it best; None where the policy does not allow such a plan."""
-    available = request.policy.available
-    there = (card for card in request.cards if available is None or card.name in available)
-    cards = tuple(card for card in there if card.replica_of is None)
+    cards = available_cards(request.cards, request.policy)
     if not cards:
         return None
     goal = request.goal if len(request.goal) <= _MOST_OF_GOAL else f"{request.goal[:_MOST_OF_GOAL]}..."

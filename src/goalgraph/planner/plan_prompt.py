@@ -35,8 +35,7 @@ _TYPES = {"array": "list", "boolean": "true or false", "integer": "number", "num
 
 def available_cards(cards: Iterable[SpecialistCard], policy: PlanPolicy) -> tuple[SpecialistCard, ...]:
     """Return the specialists that a planner is told of: those that a plan may use, but for replicas."""
-    there = (card for card in cards if policy.available is None or card.name in policy.available)
-    return tuple(card for card in there if card.replica_of is None)
+    return tuple(card for card in policy.usable(cards) if card.replica_of is None)
 
 
 def policy_of(request: PlanRequest) -> PlanPolicy:

@@ -208,11 +208,10 @@ def _able(step: AgentStep, case: _Case, wanted: frozenset[str]) -> Iterator[str]
     if own is not None and own.effects:
         return iter(())
     found: list[tuple[int, int, str]] = []
-    for card in request.cards:
+    for card in request.policy.usable(request.cards):
         shared = wanted & set(card.capabilities)
         enough = shared == wanted if step.requires else bool(shared)
-        there = request.policy.available is None or card.name in request.policy.available
-        if shared and enough and there and not card.effects and card.name not in tried:
+        if shared and enough and not card.effects and card.name not in tried:
             found.append((-len(shared), len(set(card.capabilities) - wanted), card.name))
     return (name for _, _, name in sorted(found, key=lambda one: one[:2]))
 

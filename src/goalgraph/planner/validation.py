@@ -37,6 +37,10 @@ class PlanPolicy:
     tools: Mapping[str, str] = field(default_factory=dict[str, str])
     """Tools that roles may work with: what they do, by name."""
 
+    def usable(self, cards: Iterable[SpecialistCard]) -> tuple[SpecialistCard, ...]:
+        """Return those of the specialists that a plan may use, in their order."""
+        return tuple(card for card in cards if self.available is None or card.name in self.available)
+
 
 def checked(plan: Plan, policy: PlanPolicy, cards: Iterable[SpecialistCard], *, source: str = "the plan") -> Plan:
     """Return the plan itself, if it is valid.

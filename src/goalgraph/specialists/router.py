@@ -1,15 +1,16 @@
 """Who does a step: the one it names, or the best of those able to do it; then its fallbacks."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from goalgraph.errors import UnknownSpecialist
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.plan import AgentStep
+from goalgraph.specialists.routing.replicas import able
 
 __all__ = ["route"]
 
 
-def route(step: AgentStep, cards: Iterable[SpecialistCard]) -> tuple[str, ...]:
+def route(step: AgentStep, cards: Sequence[SpecialistCard]) -> tuple[str, ...]:
     """Return names in the order in which to try them; the first is the choice.
 
     Where the step names nobody, the candidates have all required capabilities; the best match, the one with the fewest
@@ -17,7 +18,7 @@ def route(step: AgentStep, cards: Iterable[SpecialistCard]) -> tuple[str, ...]:
 
     Args:
         step: Of a flat plan: several specialists for one work are steps of their own there.
-        cards: The specialists.
+        cards: The specialists that plans may use.
 
     Raises:
         UnknownSpecialist: Nobody can do it (a validated plan has no such step).
@@ -25,9 +26,8 @@ def route(step: AgentStep, cards: Iterable[SpecialistCard]) -> tuple[str, ...]:
     if step.agent is not None:
         first = step.agent
     else:
-        wanted = set(step.requires)
-        able = [card for card in cards if wanted and wanted <= set(card.capabilities)]
-        if not able:
+        found, wanted = able(step, cards), set(step.requires)
+        if not found:
             raise UnknownSpecialist(f"step {step.id!r}: no specialist has all of {sorted(wanted)}")
-        first = min(able, key=lambda card: len(set(card.capabilities) - wanted)).name
+        first = min(found, key=lambda card: len(set(card.capabilities) - wanted)).name
     return (first, *(name for name in step.fallback if name != first))

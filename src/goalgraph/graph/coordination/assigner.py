@@ -224,7 +224,7 @@ class Assigner:
 
     def _may(self, step: AgentStep) -> tuple[SpecialistCard, ...]:
         """Find who may do a step: whom a gate names that the step is not behind may not."""
-        found = able(step, self.cards, self.coordination.policy.available)
+        found = able(step, self.cards)
         if len(found) < 2 or self.plan is None or "[" in step.id:
             return found
         guards = [one for one in self.plan.coordinator.guardrails if isinstance(one, ApprovalGuardrail)]

@@ -35,7 +35,7 @@ async def routed(
     Args:
         coordination: With a router of whole plans.
         plan: Flat.
-        cards: The specialists.
+        cards: The specialists that plans may use.
         goal: Of the run.
         before: What is known.
         used: By the run so far, beside its steps.
@@ -44,16 +44,15 @@ async def routed(
     Returns:
         What is known now, and the update that keeps it; an empty one where nobody was asked.
     """
-    router, available = coordination.plan_router, coordination.policy.available
-    there = [card for card in cards if available is None or card.name in available]
-    unknown = [place for place in _open(plan.steps, there) if place not in before.assigned]
+    router = coordination.plan_router
+    unknown = [place for place in _open(plan.steps, cards) if place not in before.assigned]
     if router is None or not unknown:
         return before, {}
     meter = count_usage(accounts.ledgers)
     failed: list[Decision] = []
     said: Mapping[str, str] = {}
     try:
-        said = {str(step): str(name) for step, name in (await router.assign(plan, there, goal)).items()}
+        said = {str(step): str(name) for step, name in (await router.assign(plan, cards, goal)).items()}
     except GraphBubbleUp:
         raise
     except Exception as error:

@@ -54,7 +54,7 @@ class EarlyStart:
         """Begin with no step."""
         assigner = None
         if run.coordination is not None:
-            assigner = run.coordination.early(self.registry.cards, goal, before)
+            assigner = run.coordination.early(run.cards, goal, before)
         place = config.get("configurable", {})
         return EarlySteps(start=self, run=run, goal=goal, inputs=inputs, place=place, assigner=assigner)
 
@@ -62,8 +62,8 @@ class EarlyStart:
         """Whether nothing is against doing a step before the plan is known, as far as the step itself tells."""
         if step.type != "agent" or step.agents or step.when is not None or step.join != "all_success":
             return False
-        cards = self.registry.cards
-        known = {card.name for card in cards} if self.policy.available is None else self.policy.available
+        cards = self.policy.usable(self.registry.cards)
+        known = {card.name for card in cards}
         chain = {*([step.agent] if step.agent is not None else []), *step.fallback}
         if not chain <= known or (step.agent is None and not step.requires):
             return False
@@ -111,7 +111,7 @@ class EarlySteps:
             text = step.task if step.task is not None else task_of(step)
             instruction = instructed(str(resolve(text, scope)), step.constraints)
             arguments = resolve(dict(step.input), scope)
-            chain = route(step, self.start.registry.cards)
+            chain = route(step, self.run.cards)
             if self.assigner is not None:
                 chain = self.assigner.chain_once(step, chain)
         except (ExpressionError, LookupError):
@@ -248,7 +248,7 @@ class EarlySteps:
         """Whether the policy has a human asked first, or cannot tell."""
         if not self.start.approval.steps:
             return False
-        cards = self.start.registry.cards
+        cards = self.run.cards
         able = next((card.capabilities for card in cards if card.name == chain[0]), ())
         proposal = Proposal(
             step=step.id, specialists=chain, capabilities=frozenset(able), instruction=instruction, input=arguments

@@ -1,6 +1,6 @@
 """Specialists that stand in for another one: what they must hold, and who may do a step because of them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from goalgraph.errors import InvalidSpecialist
 from goalgraph.planner.card import SpecialistCard
@@ -52,19 +52,15 @@ def as_able(cards: Sequence[SpecialistCard]) -> tuple[SpecialistCard, ...]:
     )
 
 
-def able(
-    step: AgentStep, cards: Sequence[SpecialistCard], available: Collection[str] | None = None
-) -> tuple[SpecialistCard, ...]:
+def able(step: AgentStep, cards: Sequence[SpecialistCard]) -> tuple[SpecialistCard, ...]:
     """Return who may do a step, in the order of registration; whom it names comes first.
 
     Args:
         step: Of a flat plan.
-        cards: The specialists.
-        available: Names of those that plans may use; None: all.
+        cards: The specialists that plans may use.
     """
-    there = [card for card in cards if available is None or card.name in available]
     if step.agent is not None:
-        named = [card for card in there if card.name == step.agent]
-        return (*named, *(card for card in there if card.replica_of == step.agent))
+        named = [card for card in cards if card.name == step.agent]
+        return (*named, *(card for card in cards if card.replica_of == step.agent))
     wanted = set(step.requires)
-    return tuple(card for card in there if wanted and wanted <= set(card.capabilities))
+    return tuple(card for card in cards if wanted and wanted <= set(card.capabilities))
