@@ -36,6 +36,7 @@ from goalgraph import (
     as_specialist,
     create_plan_agent,
 )
+from goalgraph.graph import Assignment
 from goalgraph.planner.outcome import Usage
 from goalgraph.planner.signals import ESCALATION
 from goalgraph.specialists import Choice
@@ -135,6 +136,34 @@ async def test_only_available_specialists_are_candidates() -> None:
         planning=PlanningPolicy(available=("b", "c")),
     )
     assert doers(await agent.ainvoke({"goal": "g", "plan": chained(4)})) == ["b", "c", "b", "c"]
+
+
+@pytest.mark.parametrize("routing", [None, "best_match"], ids=["no routing", "routing"])
+async def test_who_is_not_available_does_no_step_that_names_nobody(routing: Any) -> None:
+    policy = PlanningPolicy(available=("wide",))
+    crew = [worker("fit"), worker("wide", able=("work", "more"))]
+    agent = create_plan_agent(None, crew, routing=routing, planning=policy)
+    plan = Plan(steps=(*independent(1).steps, MapStep(id="m", over="{{ [1] }}", step=independent(1).steps[0])))
+    assert agent.estimate(plan).specialists == {"wide": 2}
+    done = await agent.ainvoke({"goal": "g", "plan": plan})
+    assert [done["outcomes"][one].specialist for one in ("s0", "m[0]")] == ["wide", "wide"]
+
+
+async def test_whom_a_hook_moves_a_step_to_is_the_busy_one() -> None:
+    def move(told: Assignment) -> str | None:
+        return "b" if told.step == "s0" else None
+
+    plan = Plan(
+        steps=(
+            AgentStep(id="s0", requires=("work",)),
+            AgentStep(id="quick", agent="c"),
+            AgentStep(id="s1", requires=("work",), depends_on=("quick",)),
+        )
+    )
+    crew = [worker("a"), worker("b", delays={"s0": 0.2}), worker("c", able=())]
+    agent = create_plan_agent(None, crew, routing="least_loaded", hooks={"on_assignment": move})
+    done = await agent.ainvoke({"goal": "g", "plan": plan})
+    assert [done["outcomes"][one].specialist for one in ("s0", "s1")] == ["b", "a"]
 
 
 class Own:

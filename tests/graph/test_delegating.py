@@ -15,6 +15,7 @@ from goalgraph import (
     DelegationRefused,
     ExecutionPolicy,
     InvalidPlan,
+    Limits,
     Outcome,
     PlanningPolicy,
     Proposal,
@@ -26,6 +27,7 @@ from goalgraph import (
     StepTask,
     Usage,
     answer,
+    as_specialist,
     create_plan_agent,
     pending,
     specialist,
@@ -62,6 +64,14 @@ async def ran(specialists: list[Any], *steps: Any, **options: Any) -> dict[str, 
     agent = create_plan_agent(None, specialists, **options)
     outcomes: dict[str, Outcome] = (await agent.ainvoke({"goal": "g", "plan": {"steps": list(steps)}}))["outcomes"]
     return outcomes
+
+
+async def test_model_calls_of_delegated_work_count_for_the_runs_limits() -> None:
+    model = as_specialist(ScriptedChatModel(["one", "two"]), name="critic")
+    plan = step("a", "boss"), step("b", "boss", "a"), step("c", "boss", "b")
+    done = await ran([asking("critic"), model], *plan, limits=Limits(max_calls=2))
+    found: Any = [done[one].output for one in ("a", "b", "c")]
+    assert [tuple(one[2:]) for one in found] == [("succeeded", "one"), ("succeeded", "two"), ("cancelled", None)]
 
 
 async def test_the_outcome_comes_back_and_only_the_record_of_it_is_kept() -> None:

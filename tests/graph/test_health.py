@@ -14,6 +14,7 @@ from goalgraph import (
     AgentStep,
     ExecutionPolicy,
     HealthPolicy,
+    Limits,
     MapStep,
     Plan,
     PlanPatch,
@@ -25,10 +26,11 @@ from goalgraph import (
     StepTask,
     as_specialist,
     create_plan_agent,
+    specialist,
 )
 from goalgraph.graph.coordination.health import HealthMonitor
 from goalgraph.planner.decision import Decision
-from goalgraph.testing import ScriptedSpecialist
+from goalgraph.testing import ScriptedChatModel, ScriptedSpecialist
 
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
 LONG = HealthPolicy(failures=2, recovery_seconds=600)
@@ -139,6 +141,37 @@ async def test_what_counts_is_a_failure_by_the_specialists_fault(fails: str, ope
     done = await agent.ainvoke({"goal": "g", "plan": chained(3, agent="a")})
     assert health(done) == (["open"] if opens else [])
     assert (codes(done)[2] == "unavailable") is opens
+
+
+async def test_a_trial_that_a_limit_cuts_short_is_over() -> None:
+    model = ScriptedChatModel([OSError("down"), "up"])
+    crew = [as_specialist(ScriptedChatModel(["said"]), name="other"), as_specialist(model, name="a")]
+    limits, policy = Limits(max_calls=1), HealthPolicy(failures=1, recovery_seconds=0.01)
+    agent = create_plan_agent(None, crew, health=policy, limits=limits)
+    first = AgentStep(id="s0", agent="other")
+    only, after = AgentStep(id="s1", agent="a"), AgentStep(id="s1", agent="a", depends_on=("s0",))
+    assert codes(await agent.ainvoke({"goal": "g", "plan": Plan(steps=(only,))})) == ["raised"]
+    await asyncio.sleep(0.02)
+    assert codes(await agent.ainvoke({"goal": "g", "plan": Plan(steps=(first, after))})) == [None, "limit"]
+    assert codes(await agent.ainvoke({"goal": "g", "plan": Plan(steps=(only,))})) == [None]
+
+
+async def test_delegated_work_finds_out_about_a_specialist_too() -> None:
+    down = Flaky("a")
+
+    @specialist
+    async def boss(task: StepTask, context: StepContext) -> list[str | None]:
+        found = [await context.delegate("a", instruction=f"part {n}") for n in range(3)]
+        return [one.error.code if one.error is not None else None for one in found]
+
+    done = await create_plan_agent(None, [boss, down], health=LONG).ainvoke(
+        {"goal": "g", "plan": chained(2, agent="boss")}
+    )
+    assert [done["outcomes"][one].output for one in ("s0", "s1")] == [
+        ["raised", "raised", "unavailable"],
+        ["unavailable"] * 3,
+    ]
+    assert (health(done), len(down.steps)) == (["open"], 2)
 
 
 async def test_it_is_tried_again_after_a_while_by_one_step_at_a_time() -> None:

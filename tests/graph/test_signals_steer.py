@@ -17,6 +17,7 @@ from goalgraph import (
     PlanPatch,
     RevisionPolicy,
     Ruling,
+    Signal,
     SpecialistCard,
     StepContext,
     StepResult,
@@ -29,8 +30,7 @@ from goalgraph import (
     specialist,
 )
 from goalgraph.graph import Conflict, Escalation
-from goalgraph.graph.coordination.consequences import resolved
-from goalgraph.planner.signals import BLOCKER, CONFLICT, ESCALATION
+from goalgraph.planner.signals import BLOCKER, CONFLICT, ESCALATION, HANDOFF
 from goalgraph.testing import ScriptedSpecialist
 
 
@@ -78,6 +78,7 @@ async def test_a_conflict_that_nobody_resolves_degrades_the_answer() -> None:
     result = await ran(agent, goal(said("c")))
     assert result["status"] == "degraded"
     assert result["degraded"] == ["step 'c' reports a conflict that nobody has resolved: a and b differ"]
+    assert result["signals"] == [Signal(name=CONFLICT, step="c")]
 
 
 async def test_a_hook_that_rules_about_a_conflict_gives_the_output() -> None:
@@ -107,7 +108,7 @@ async def test_a_hook_that_rules_about_a_conflict_gives_the_output() -> None:
         {"value": "?"},
         "the newer one",
     )
-    assert resolved(result["outcomes"]["c"]) == {CONFLICT}
+    assert result["signals"] == [Signal(name=CONFLICT, step="c", resolved=True)]
 
 
 async def test_a_hook_that_does_not_rule_leaves_the_conflict() -> None:
@@ -199,6 +200,13 @@ async def test_a_blocker_holds_in_a_process_that_goes_on(sqlite: SqliteSaver) ->
     assert (result["status"], len(herald.keys), at_work.is_set(), ledger.started) == ("halted", 1, False, [])
 
 
+@pytest.mark.parametrize("after", [["h"], []], ids=["somebody comes next", "nobody does"])
+async def test_a_handoff_is_settled_by_whoever_comes_next(after: list[str]) -> None:
+    agent = agent_of(worker(Ledger()), signalling(HANDOFF))
+    result = await ran(agent, goal(said("h"), agent_step("next", *after)))
+    assert result["signals"] == [Signal(name=HANDOFF, step="h", resolved=bool(after))]
+
+
 async def test_a_blocker_that_is_a_trigger_goes_to_the_reviser() -> None:
     ledger = Ledger()
     policy = RevisionPolicy(triggers=("'confidence.blocker' in step.signals and step.confidence > 0.5",))
@@ -254,7 +262,7 @@ async def test_whoever_a_hook_names_does_an_escalated_step_again() -> None:
     assert (decision.kind, decision.chosen, decision.by) == ("escalation", "worker", "Taken.give")
     assert decision.answer["output"] == "first"
     assert ledger.keys["e"] == set(herald.keys), "the same step has the same key"
-    assert resolved(outcome) == {ESCALATION}
+    assert result["signals"] == [Signal(name=ESCALATION, step="e", resolved=True)]
 
 
 async def test_a_step_is_done_again_twice_at_most_and_then_a_way_to_ask_is_missing() -> None:
@@ -329,7 +337,7 @@ async def test_a_human_is_asked_about_an_escalation_and_not_the_reviser(
         assert reviser.requests[0].guidance == "let the worker do it"
     if status == "complete":
         assert result["degraded"] == []
-        assert ESCALATION in resolved(result["outcomes"]["e"], decisions=result["decisions"])
+        assert Signal(name=ESCALATION, step="e", resolved=True) in result["signals"]
 
 
 @pytest.mark.parametrize(

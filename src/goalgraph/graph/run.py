@@ -20,7 +20,7 @@ from goalgraph.graph.board.run_clock import RunClock
 from goalgraph.graph.board.slots import Slots
 from goalgraph.graph.board.suspending import RevisableBoard
 from goalgraph.graph.coordination.assigner import Before, Coordination
-from goalgraph.graph.coordination.halting import begin_halted
+from goalgraph.graph.coordination.halting import reason_to_halt
 from goalgraph.graph.coordination.hooks import Hooks
 from goalgraph.graph.coordination.reassigning import Reassigning
 from goalgraph.graph.humans.approval import ApprovalPolicy, Gates
@@ -39,6 +39,7 @@ from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.planner.plan import Plan, TimeoutGuardrail
+from goalgraph.planner.signals import BLOCKER
 from goalgraph.specialists.router import route
 
 if TYPE_CHECKING:
@@ -263,8 +264,19 @@ class Run:
         failed = (one for one in index.order if one in board.outcomes and board.outcomes[one].status == "failed")
         if self.fail_fast and (first := next(failed, None)) is not None:
             board.stop(f"cancelled because step {first!r} failed")
-        begin_halted(self, self.work, outcomes)
+        if why := reason_to_halt(index.steps, outcomes, self.rules, self.work.inputs):
+            self.is_halted = True  # what goes on from a superstep before does go on
+            board.stop(why, [one for one in index.steps if one not in self.ongoing])
         return self.work
+
+    def halt_for(self, outcome: Outcome, work: Work) -> None:
+        """Let nothing new begin, if an outcome halts the run; what is at work goes on to its end."""
+        if BLOCKER not in outcome.signals:
+            return
+        known = {**work.board.outcomes, outcome.step: outcome}
+        if why := reason_to_halt(work.board.index.steps, known, self.rules, work.inputs, by=outcome.step):
+            self.is_halted = True
+            work.board.halt(why)
 
     def _unwatch(self) -> None:
         for end in self._watching:

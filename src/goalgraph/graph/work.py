@@ -72,6 +72,12 @@ class Work:
         self.chains.update(found)
         return {step_id: chain[0] for step_id, chain in found.items()}
 
+    async def move(self, step_id: str, name: str) -> None:
+        """Have somebody else do a step, once there is a place."""
+        if self.assigner is not None:
+            self.assigner.moved(step_id, name)
+        await self.board.move(step_id, name)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ongoing:

@@ -6,7 +6,7 @@ from pydantic import JsonValue
 
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome
-from goalgraph.planner.signalled import ALL, Signal
+from goalgraph.planner.signalled import Signal, signals_of
 from goalgraph.planner.signals import CONFLICT, ESCALATION, HANDOFF
 
 __all__ = [
@@ -62,15 +62,19 @@ def all_signals(
         decisions: Of the run, beside those of the outcomes.
         needs: What each step waits for, by id.
     """
+    followers: dict[str, list[Outcome]] = {}
+    if any(HANDOFF in one.signals for one in outcomes.values()):
+        for step_id in outcomes.keys() & needs.keys():
+            for need in needs[step_id]:
+                followers.setdefault(need, []).append(outcomes[step_id])
     found: list[Signal] = []
     for outcome in outcomes.values():
         if not (outcome.signals or outcome.decisions):
             continue
-        after = (outcomes[one] for one, needed in needs.items() if one in outcomes and outcome.step in needed)
-        done = resolved(outcome, decisions=decisions, followers=after)
-        for name in (*outcome.signals, *sorted(done - set(outcome.signals))):
-            to = outcome.audience.get(name, ALL)
-            found.append(Signal(name=name, step=outcome.step, to=to, resolved=name in done))
+        done = resolved(outcome, decisions=decisions, followers=followers.get(outcome.step, ()))
+        found += (one.model_copy(update={"resolved": one.name in done}) for one in signals_of((outcome,)))
+        again = sorted(done.difference(outcome.signals))  # of those in whose place this outcome is
+        found += (Signal(name=name, step=outcome.step, resolved=True) for name in again)
     return tuple(found)
 
 

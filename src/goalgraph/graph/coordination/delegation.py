@@ -150,6 +150,8 @@ async def _performed(
     def ask(prompt: str, schema: Mapping[str, JsonValue], number: int) -> JsonValue:
         return around.ask(prompt, schema)  # whose questions are counted in the order of the whole attempt
 
+    assigner = hub.work.assigner
+    guard = assigner.guard() if assigner is not None else None
     outcome = await perform(
         task,
         partial(
@@ -170,10 +172,15 @@ async def _performed(
         is_ending=lambda: hub.work.board.is_stopped(turn.step.id) or run.is_ending(),
         handed_over=_nobody_waits,
         refusal=meter.refusal,
+        guard=guard,
     )
     changes: dict[str, object] = {"usage": at_least(meter.usage, outcome.usage)} if meter.calls else {}
+    decisions = list(guard.decisions) if guard is not None else []
     if latest.desk is not None and latest.desk.attempt == outcome.attempts:
-        changes |= {**audience_of(latest.desk), "decisions": tuple(latest.desk.notes)}
+        changes |= audience_of(latest.desk)
+        decisions += latest.desk.notes
+    if decisions:
+        changes["decisions"] = tuple(decisions)
     return outcome.model_copy(update=changes) if changes else outcome
 
 

@@ -1,41 +1,37 @@
-"""How a run is halted by a step that says that it makes no sense to go on."""
+"""Whether a run is halted by a step that says that it makes no sense to go on; pure."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
 
 from goalgraph.graph.coordination.consequences import halting_reason
+from goalgraph.graph.revision.rules import Rules
 from goalgraph.graph.revision.triggers import halting
 from goalgraph.planner.outcome import Outcome
+from goalgraph.planner.plan import Step
 
-if TYPE_CHECKING:
-    from goalgraph.graph.run import Run
-    from goalgraph.graph.work import Work
-
-__all__ = ["begin_halted", "halt"]
+__all__ = ["reason_to_halt"]
 
 
-def begin_halted(run: "Run", work: "Work", outcomes: Mapping[str, Outcome]) -> None:
-    """Let nothing begin where something recorded halts the run; what goes on from a superstep before does go on.
+def reason_to_halt(
+    steps: Mapping[str, Step],
+    outcomes: Mapping[str, Outcome],
+    rules: Rules | None,
+    inputs: Mapping[str, JsonValue],
+    *,
+    by: str | None = None,
+) -> str:
+    """Say why a run is to be halted; empty where it is not.
 
     Args:
-        run: About to begin, or to go on.
-        work: What it is about to do.
-        outcomes: Recorded so far.
+        steps: Of a flat plan, by id.
+        outcomes: Known so far; those of maps' items may be among them.
+        rules: Of revisions, where there are any: what the reviser is to have does not halt the run.
+        inputs: Of the run.
+        by: Id of the only step that is asked about; None: all.
     """
-    if blockers := _halting(run, work, outcomes):
-        run.is_halted = True
-        ids = [one for one in work.board.index.steps if one not in run.ongoing]
-        work.board.stop(halting_reason(outcomes, blockers), ids)
-
-
-def halt(outcome: Outcome, work: "Work", run: "Run") -> None:
-    """Let nothing new begin, if an outcome halts the run; what is at work goes on to its end."""
-    known = {**work.board.outcomes, outcome.step: outcome}
-    if outcome.step in _halting(run, work, known):
-        run.is_halted = True
-        work.board.halt(halting_reason(known, [outcome.step]))
-
-
-def _halting(run: "Run", work: "Work", outcomes: Mapping[str, Outcome]) -> tuple[str, ...]:
-    policy, least = (run.rules.policy, run.rules.min_confidence) if run.rules is not None else (None, None)
-    return halting(work.board.index.steps, outcomes, policy, inputs=work.inputs, min_confidence=least)
+    policy, least = (rules.policy, rules.min_confidence) if rules is not None else (None, None)
+    found = halting(steps, outcomes, policy, inputs=inputs, min_confidence=least)
+    if by is not None:
+        found = tuple(one for one in found if one == by)
+    return halting_reason(outcomes, found) if found else ""

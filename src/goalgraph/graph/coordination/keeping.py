@@ -33,5 +33,5 @@ async def kept_chain(work: Work, assigner: Assigner, step_id: str) -> bool:
         moves = found[0] != work.chains[step_id][0]
         assigner.keep(step_id, found)
         if moves:
-            await work.board.move(step_id, found[0])
+            await work.move(step_id, found[0])
     return True

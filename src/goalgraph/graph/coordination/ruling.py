@@ -61,7 +61,7 @@ async def assigned(
     others = tuple(dict.fromkeys(one for one in chain if one != name))
     turn.decided(_decision(turn, "assignment", name, ruling, by).model_copy(update={"alternatives": others}))
     if name != chain[0]:
-        await turn.board.move(step.id, name)
+        await turn.work.move(step.id, name)
     return (name, *others)
 
 
@@ -115,7 +115,7 @@ async def _done_again(
     made = _decision(turn, "escalation", name, ruling, by)
     turn.decided(made.model_copy(update={"answer": evidence_of(outcome), "digest": outcome_digest(outcome)}))
     if name != outcome.specialist:
-        await turn.board.move(step.id, name)
+        await turn.work.move(step.id, name)
     second = await again((name,))
     _take_over(turn, second)
     whole = {"usage": outcome.usage + second.usage, "seconds": outcome.seconds + second.seconds}

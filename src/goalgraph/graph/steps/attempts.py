@@ -105,7 +105,9 @@ async def attempted(
         is_marked = here is not None and here.cancelling() > cancelling
         _let_pass(found, is_cancelled=is_marked and (isinstance(found, asyncio.CancelledError) or terms.is_ending()))
         _unmark(here, cancelling)
-        if guard is not None and terms.refusal() is None:
+        if guard is not None and terms.refusal() is not None:
+            guard.end()  # nothing was found out about the specialist
+        elif guard is not None:
             guard.failed(specialist, found)
             if guard.refusal(specialist) is not None:
                 return found, tried, context.signals

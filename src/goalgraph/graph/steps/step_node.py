@@ -15,7 +15,6 @@ from pydantic import JsonValue
 from goalgraph.graph import events
 from goalgraph.graph.board.suspending import RevisableBoard
 from goalgraph.graph.coordination.delegation import opened
-from goalgraph.graph.coordination.halting import halt
 from goalgraph.graph.coordination.keeping import kept_chain
 from goalgraph.graph.coordination.reassigning import done_by
 from goalgraph.graph.coordination.ruling import assigned, ruled
@@ -151,7 +150,7 @@ class StepNode(Runnable[StepSend, StepEnd]):
         if run.hooks is not None and told is not outcome:
             await run.hooks.tell("step_complete", outcome)
         if outcome.signals and not run.is_halted:
-            halt(outcome, work, run)
+            run.halt_for(outcome, work)
         if work.assigner is not None:
             work.assigner.ended(step_id)
         if run.rules is None or not withheld(outcome, board.index.steps[step_id], work, run, runtime):
@@ -326,7 +325,7 @@ class StepNode(Runnable[StepSend, StepEnd]):
                 idle_timeout=self.execution.idle_timeout,
                 is_ending=lambda: (turn.run.work or work).board.is_stopped(step.id) or turn.run.is_ending(),
                 refusal=meter.refusal,
-                handed_over=partial(_hand_over, work, step.id),
+                handed_over=lambda to: work.move(step.id, to.card.name),
                 guard=guard,
             )
             if assigner is not None:
@@ -384,12 +383,6 @@ def _missing(turn: Turn) -> str:
         if need in outcomes and outcomes[need].status != "succeeded"
     ]
     return f" ({', '.join(gone[:5])})" if gone else ""
-
-
-async def _hand_over(work: Work, step_id: str, to: Specialist) -> None:
-    if work.assigner is not None:
-        work.assigner.moved(step_id, to.card.name)
-    await work.board.move(step_id, to.card.name)
 
 
 def _instruction(turn: Turn, step: AgentStep) -> str:
