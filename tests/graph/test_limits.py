@@ -37,6 +37,9 @@ PRICES = {"spender": Price(input=0, output=1_000)}
 """A tenth of a cent for a token of the answer."""
 
 
+FORM: Any = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+
+
 def asking(model: Spender, name: str = "worker") -> Any:
     """Does each step with one call."""
 
@@ -225,6 +228,30 @@ async def test_the_answer_is_written_with_what_was_kept_back() -> None:
     assert result["answer"] == "said 1"
     assert result["degraded"][0].startswith("Limits.max_calls of 5 is used up (4 spent, 1 kept back for the answer")
     assert result["usage"].calls == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "called"),
+    [({}, 5), ({"response_format": FORM}, 5), ({"synthesis": lambda _request: "own"}, 4)],
+    ids=["concatenated", "a form without a model", "a function of the caller's"],
+)
+async def test_only_what_an_answer_may_need_is_kept_back(options: Any, called: int) -> None:
+    model = Spender(most=10)
+    agent = create_plan_agent(None, [asking(model)], limits=Limits(max_calls=5, keep_back=0.1), **options)
+    chain = [agent_step(f"s{number}", *([f"s{number - 1}"] if number else [])) for number in range(6)]
+    await ran(agent, goal(*chain))
+    assert len(model.made) == called
+
+
+async def test_a_form_that_cannot_be_afforded_is_left_empty_and_the_answer_is_there() -> None:
+    writer = Spender(most=10_000, model_name="writer")
+    agent = create_plan_agent(
+        writer, [asking(Spender(most=10))], synthesis="last_wins", response_format=FORM, limits=Limits(max_tokens=500)
+    )
+    result = await ran(agent, goal(agent_step("a")))
+    assert (result["answer"], result["structured_response"], result["status"]) == ("said 1", None, "degraded")
+    assert writer.made == []
+    assert limited(result["decisions"]) == ["max_tokens"]
 
 
 async def test_an_answer_that_cannot_be_afforded_is_put_together_without_a_model() -> None:

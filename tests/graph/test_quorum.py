@@ -12,6 +12,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command
 from tests.graph.revisers import ScriptedReviser
+from tests.graph.voters import asking, voter
 
 from goalgraph import (
     AgentStep,
@@ -39,38 +40,6 @@ from goalgraph.testing import ScriptedChatModel
 
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
 NEVER = 60.0
-
-
-def voter(
-    name: str,
-    output: object = "yes",
-    confidence: float | None = None,
-    *,
-    after: float = 0.0,
-    done: list[str] | None = None,
-) -> Any:
-    """A specialist who says always the same, after some seconds; an exception is raised."""
-
-    @specialist(name=name)
-    async def votes(task: StepTask, context: StepContext) -> StepResult:
-        await asyncio.sleep(after)
-        if isinstance(output, Exception):
-            raise output
-        if done is not None:
-            done.append(name)
-        return StepResult(output=output, confidence=confidence)
-
-    return votes
-
-
-def asking(name: str) -> Any:
-    """A specialist who asks a human."""
-
-    @specialist(name=name)
-    async def asks(task: StepTask, context: StepContext) -> object:
-        return context.ask("Well?", {"type": "string"})
-
-    return asks
 
 
 def review(*names: str, quorum: float | None = None, **vote: Any) -> AgentStep:

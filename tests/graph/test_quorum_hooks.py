@@ -9,6 +9,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command
+from tests.graph.voters import asking, voter
 
 from goalgraph import (
     AgentStep,
@@ -16,7 +17,6 @@ from goalgraph import (
     ParallelStep,
     Plan,
     StepContext,
-    StepResult,
     StepTask,
     Vote,
     create_plan_agent,
@@ -27,30 +27,6 @@ from goalgraph.graph.coordination.hooks import Quorum, Ruling, on_quorum
 
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
 NEVER = 60.0
-
-
-def voter(
-    name: str, output: object = "yes", confidence: float | None = None, *, after: float = 0.0, **more: Any
-) -> Any:
-    done: list[str] = more.get("done", [])
-
-    @specialist(name=name)
-    async def votes(task: StepTask, context: StepContext) -> StepResult:
-        await asyncio.sleep(after)
-        if isinstance(output, Exception):
-            raise output
-        done.append(name)
-        return StepResult(output=output, confidence=confidence)
-
-    return votes
-
-
-def asking(name: str) -> Any:
-    @specialist(name=name)
-    async def asks(task: StepTask, context: StepContext) -> object:
-        return context.ask("Well?", {"type": "string"})
-
-    return asks
 
 
 def review(*names: str, **fields: Any) -> Plan:

@@ -53,7 +53,8 @@ from goalgraph.planner.validation import PlanPolicy, checked
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.specialists.roles import RoleMaker
 from goalgraph.specialists.routing.pinging import Condition
-from goalgraph.synthesis import Concatenate, LastWins, Synthesizer
+from goalgraph.synthesis import Synthesizer
+from goalgraph.synthesis.choice import may_call_models
 
 __all__ = ["PlanAgent"]
 
@@ -371,7 +372,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
             calls=self._calls(),
             accounts=Accounts(
                 limits=self.limits,
-                keeps_back=not isinstance(self.synthesizer, (Concatenate, LastWins)),
+                keeps_back=may_call_models(self.synthesizer),
                 prices=self.prices,
                 is_priced=self.coordination is not None,
                 outer=ledgers_around(),

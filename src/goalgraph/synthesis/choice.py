@@ -20,7 +20,7 @@ from goalgraph.synthesis.synthesizer import Synthesis, SynthesisRequest, Synthes
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-__all__ = ["SynthesisSpec", "Written", "as_synthesizer", "synthesizer_of"]
+__all__ = ["SynthesisSpec", "Written", "as_synthesizer", "may_call_models", "synthesizer_of"]
 
 Written = str | Synthesis | BaseModel | Mapping[str, Any] | Sequence[Any]
 """What a function may return: text, a `Synthesis`, or JSON, whose text is then the answer."""
@@ -29,6 +29,14 @@ SynthesisSpec = (
     str | Synthesizer | Callable[[SynthesisRequest], Written] | Callable[[SynthesisRequest], Awaitable[Written]]
 )
 """``"concatenate"``, ``"last_wins"``, ``"model"``, a synthesizer, or a function, which may be asynchronous."""
+
+
+def may_call_models(synthesizer: Synthesizer) -> bool:
+    """Whether an answer may take calls of models; of a caller's own synthesizer nobody knows, so that it may."""
+    if isinstance(synthesizer, StructuredSynthesizer):
+        text = synthesizer.text
+        return synthesizer.model_name is not None or (text is not None and may_call_models(text))
+    return not isinstance(synthesizer, (Concatenate, LastWins))
 
 
 def as_synthesizer(
