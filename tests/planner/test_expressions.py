@@ -223,10 +223,10 @@ HOSTILE = {
 @pytest.mark.parametrize("form", ["{}", "{{{{ {} }}}}", "text {{{{ {} }}}}"], ids=["bare", "braces", "in text"])
 def test_hostile_expressions_are_refused_at_once(expression: str, form: str) -> None:
     text = form.format(expression)
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(ExpressionError) as caught:
         evaluate(text, SCOPE) if form == "{}" else resolve(text, SCOPE)
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 400
 
