@@ -1,5 +1,6 @@
 """The commands ``run``, ``resume`` and ``answer``."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +32,11 @@ from goalgraph.planner.outcome import Usage
 from goalgraph.planner.plan import Plan
 
 __all__ = ["RunRequest", "resume_run", "start_run"]
+
+_NO_MODEL = (
+    "goalgraph: note: without --model rules plan, and only work on files is done (--data); "
+    "for any other goal give --model, such as openai:gpt-5-mini, or specialists of your own\n"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +112,8 @@ def start_run(request: RunRequest) -> int:
                 check_gates(options.approve, flat, cards)
                 if flat is not None:
                     check_names("--answer", answers, flat, cards, options)
+                if given is None and request.model is None and not (request.data or request.own):
+                    sys.stderr.write(_NO_MODEL)
                 if plan is not None and not options.review:
                     show_plan(plan, crew, terminal)
                 for line in planning_lines(decisions):

@@ -40,6 +40,8 @@ GoalgraphError
 ├── LimitReached (RuntimeError)         a run's limit of money, tokens or calls, see ``limit``
 ├── RunBusy (RuntimeError)              another call is at the thread's run
 ├── RunPaused (RuntimeError)            a new goal for a run that waits for answers
+├── MissingThread (ValueError)          a run that is kept, and no thread_id to keep it under
+├── MissingCheckpointer (RuntimeError)  a question that nobody could answer, because nothing keeps the run
 └── UnknownRun (LookupError)            no run to resume under that name
 """
 
@@ -72,6 +74,8 @@ from goalgraph.errors.running import (
     ForeignRequest,
     HookFailed,
     InvalidAnswer,
+    MissingCheckpointer,
+    MissingThread,
     RunBusy,
     RunPaused,
     StaleRequest,
@@ -116,7 +120,9 @@ __all__ = [
     "InvalidSpecialist",
     "LimitReached",
     "MissingArtifact",
+    "MissingCheckpointer",
     "MissingExtra",
+    "MissingThread",
     "ModelFailed",
     "NoConfinement",
     "NothingReceived",

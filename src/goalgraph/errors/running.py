@@ -13,6 +13,8 @@ __all__ = [
     "ForeignRequest",
     "HookFailed",
     "InvalidAnswer",
+    "MissingCheckpointer",
+    "MissingThread",
     "RunBusy",
     "RunPaused",
     "StaleRequest",
@@ -115,12 +117,36 @@ class RunPaused(GoalgraphError, RuntimeError):
         self.steps: tuple[str, ...] = tuple(steps)
         asked = f" of {', '.join(map(repr, self.steps[:5]))}" if self.steps else ""
         super().__init__(
-            f"the run of thread {thread!r} waits for answers{asked}", hint="answer them, or use another thread_id"
+            f"the run of thread {thread!r} waits for answers{asked}",
+            hint="see pending(agent, config) and answer(agent, config, ...), or use another thread_id",
         )
 
 
 class UnknownRun(GoalgraphError, LookupError):
     """No run is stored under that name."""
+
+
+class MissingThread(GoalgraphError, ValueError):
+    """A run that a checkpointer is to keep was given no name to be kept under."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "with a checkpointer a run needs the name of its thread",
+            hint='pass config={"configurable": {"thread_id": "..."}}, the same one to go on with it',
+        )
+
+
+class MissingCheckpointer(GoalgraphError, RuntimeError):
+    """Somebody would be asked something, and nothing keeps the run until there is an answer."""
+
+    def __init__(self, asking: Iterable[str]) -> None:
+        self.steps: tuple[str, ...] = tuple(asking)
+        """Ids of the steps that would ask; empty where it is about the plan."""
+        what = f"steps {', '.join(map(repr, self.steps[:5]))}" if self.steps else "the review of the plan"
+        super().__init__(
+            f"{what} would wait for an answer, and without a checkpointer none can be given",
+            hint="create_plan_agent(..., checkpointer=InMemorySaver()), or a SqliteSaver to outlive the process",
+        )
 
 
 class CorruptRun(GoalgraphError, RuntimeError):

@@ -132,6 +132,8 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
             RunBusy: Another call is at the thread's run.
             RunPaused: The thread's run waits for answers, and this is a new goal.
             UnknownRun: There is nothing to go on with.
+            MissingThread: There is a checkpointer, and no ``thread_id``.
+            MissingCheckpointer: A human would be asked, and there is none.
             AnswerRefused: An answer cannot be used; the run waits on.
             CorruptRun: What is stored cannot be used.
         """
@@ -150,6 +152,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         """Stream a run once it is clear that it may begin, or go on, with what it is given."""
         saver, known = saver_of(self, config), config.get("configurable", {})
         graph: Any = super()  # whose overloads know each of the keyword arguments by name
+        run.is_kept = saver is not None or bool(known.get("checkpoint_ns"))
         async with AsyncExitStack() as stack:
             if saver is not None and "thread_id" in known and not known.get("checkpoint_ns"):  # else the other graph's
                 await stack.enter_async_context(driving(getattr(saver, "store", saver), str(known["thread_id"])))

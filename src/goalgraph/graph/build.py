@@ -133,13 +133,24 @@ def create_plan_agent(
         name: The graph's name.
 
     Raises:
-        TypeError: ``hooks`` are none.
+        TypeError: ``hooks`` are none, or a policy is something else.
         InvalidSpecialist: There is none, or a name is blank, taken or unusable; or ``assess`` is no assessor; or there
             is no model for roles, or a tool of theirs is none.
         UnknownModel: The model's name names no known provider.
         InvalidPrompt: A template in your words cannot be used.
         MissingExtra: The provider's package is not installed.
     """
+    for given, kind in (
+        (execution, ExecutionPolicy),
+        (approval, ApprovalPolicy),
+        (limits, Limits),
+        (planning, PlanningPolicy),
+        (revision, RevisionPolicy),
+        (health, HealthPolicy),
+        (roles, Roles),
+    ):
+        if given is not None and not isinstance(given, kind):
+            raise TypeError(f"expected {kind.__name__}(...), found {given!r:.100}")
     registry = registry_of(specialists)
     if assess is not None:
         registry = registry.assessed(assess)

@@ -10,9 +10,10 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
-from goalgraph.errors import InvalidPlan
+from goalgraph.errors import InvalidPlan, MissingCheckpointer
 from goalgraph.graph import events
 from goalgraph.graph.coordination.assigner import Before
+from goalgraph.graph.humans.approval import asking_steps
 from goalgraph.graph.ledger.metering import count_usage
 from goalgraph.graph.run import Run, run_of
 from goalgraph.graph.state import PlanState
@@ -51,6 +52,8 @@ class Decompose:
     async def __call__(self, state: PlanState, config: RunnableConfig, runtime: Runtime[Any]) -> dict[str, Any]:
         """Write the plan, and clear what an earlier goal of the thread has left."""
         run = run_of(config)
+        if self.is_reviewed and run.approval is not None and run.approval.plan is True and not run.is_kept:
+            raise MissingCheckpointer(())
         meter = count_usage(run.accounts.ledgers)
         run.answers = ()  # which were to what was planned before
         plan, cards, goal = state.get("plan"), self.registry.cards, state.get("goal", "")
@@ -83,9 +86,12 @@ class Decompose:
                 plan = expand_plans(plan, self.library)
             if problems := run_problems(plan, self.policy, cards, inputs):
                 raise InvalidPlan(problems)
+        flat = compile_plan(plan, cards)
+        if not run.is_kept and (asking := asking_steps(flat, run.approval, cards)):
+            raise MissingCheckpointer(asking)
         review = PlanInReview(goal=goal, plan=plan, is_given=is_given, rejected=rejected) if self.is_reviewed else None
         return {
-            "plan": compile_plan(plan, cards),
+            "plan": flat,
             "started_at": datetime.now(UTC).isoformat(),
             "outcomes": Overwrite(value={}),
             "usage": (state.get("usage") or Usage()) + meter.usage if rejected else meter.usage,

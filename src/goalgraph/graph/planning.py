@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from langchain_core.language_models import BaseChatModel
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 
 from goalgraph.errors import InvalidGoal, InvalidSpecialist
 from goalgraph.graph.policies import ExecutionPolicy, NativeRetry
@@ -216,6 +216,11 @@ def registry_of(specialists: Iterable[object] | SpecialistRegistry) -> Specialis
     Raises:
         InvalidSpecialist: There is none, or one cannot be used.
     """
+    given: object = specialists  # whatever callers who check no types may have given
+    if isinstance(given, (str, Mapping, BaseModel)) or callable(given) or not isinstance(given, Iterable):
+        raise InvalidSpecialist(
+            f"specialists are a list, found a {type(given).__name__}", hint="write create_plan_agent(model, [...])"
+        )
     registry = specialists.copy() if isinstance(specialists, SpecialistRegistry) else SpecialistRegistry(specialists)
     if not len(registry):
         raise InvalidSpecialist("no specialists are given", hint="give at least one function or Runnable")

@@ -92,6 +92,8 @@ class Run:
     work: Work | None = None
     driver: "asyncio.Task[object] | None" = None
     """The task that the call is made in."""
+    is_kept: bool = True
+    """Whether it can be gone on with: something keeps it, or the graph around it."""
     is_over: bool = False
     control: RunControl | None = None
     """How whoever called is heard while the run goes on."""

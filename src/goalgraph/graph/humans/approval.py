@@ -15,9 +15,10 @@ from goalgraph.planner.plan import Plan, Step
 if TYPE_CHECKING:
     from goalgraph.planner.estimate import Estimate
 
-__all__ = ["ApprovalPolicy", "Gates", "Proposal"]
+__all__ = ["ApprovalPolicy", "Gates", "Proposal", "asking_steps"]
 
 _ITEM = re.compile(r"\[[0-9]+\]")
+_ASKING = frozenset(("human_approval", "human_input"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,22 @@ class Gates:
             return True
         predicates = [one for one in self.policy.steps if not isinstance(one, str)] if step.type == "agent" else []
         return any(predicate(proposal) for predicate in predicates)
+
+
+def asking_steps(plan: Plan, policy: ApprovalPolicy | None, cards: Iterable[SpecialistCard]) -> tuple[str, ...]:
+    """Return the ids of the steps that ask a human, as far as that can be told before they run.
+
+    Args:
+        plan: Flat.
+        policy: The caller's, where there is one.
+        cards: The specialists.
+    """
+    gates = Gates.of(policy, {step.id: step for step in plan.steps}, cards) if policy and policy.steps else None
+    return tuple(
+        step.id
+        for step in plan.steps
+        if (step.step.type if step.type == "map" else step.type) in _ASKING or (gates is not None and gates.names(step))
+    )
 
 
 def _led_by_each(proposal: Proposal, cards: Iterable[SpecialistCard]) -> Iterator[Proposal]:

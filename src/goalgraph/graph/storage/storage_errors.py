@@ -10,7 +10,7 @@ from traceback import walk_tb
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import get_checkpoint_id
 
-from goalgraph.errors import CorruptRun
+from goalgraph.errors import CorruptRun, MissingThread
 
 __all__ = ["PAUSE_SECONDS", "Patience", "reading"]
 
@@ -50,8 +50,11 @@ def reading(config: RunnableConfig) -> Generator[None]:
     """Say in our own words that what is stored cannot be read; connection errors pass as they are.
 
     Raises:
-        CorruptRun: It cannot.
+        MissingThread: The config does not say what is to be read.
+        CorruptRun: It cannot be read.
     """
+    if "thread_id" not in config.get("configurable", {}):
+        raise MissingThread
     try:
         yield
     except CorruptRun:

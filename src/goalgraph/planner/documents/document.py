@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from os import PathLike
 from pathlib import Path as FilePath
 from typing import cast
 
@@ -63,7 +64,9 @@ class PlanDocument:
 
 
 def load_plan(source: Plan | Mapping[str, object] | str | FilePath) -> Plan:
-    """Return the plan that a caller gave: as it is, as a mapping, or as a path of a YAML or JSON file.
+    """Return the plan that a caller gave: as it is, as a mapping, or as the path or text of a YAML or JSON document.
+
+    A text of several lines, or one that begins with a brace, is a document; any other is a path.
 
     Raises:
         InvalidPlan: The document cannot be read, or does not have the form of a plan; all problems at once.
@@ -81,11 +84,17 @@ def parse_plan(text: str, *, source: str = "the plan") -> Plan:
 
 
 def read_document(source: Mapping[str, object] | str | FilePath) -> PlanDocument:
-    """Read a plan from a mapping, or from a YAML or JSON file, so that problems found later can be located in it.
+    """Read a plan from what `load_plan` takes, so that problems found later can be located in it.
 
     Raises:
         InvalidPlan: See `load_plan`.
     """
+    given: object = source  # whatever callers who check no types may have given
+    if not isinstance(given, (Mapping, str, PathLike)):
+        found = f"expected a plan, a mapping, or the path or text of a document, found a {type(given).__name__}"
+        raise InvalidPlan([PlanProblem(code="wrong_type", message=found, hint="write {'steps': [...]}")])
+    if isinstance(source, str) and ("\n" in source or source.lstrip().startswith("{")):
+        return parse_document(source)
     if not isinstance(source, Mapping):
         path = FilePath(source)
         try:

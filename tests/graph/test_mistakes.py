@@ -1,0 +1,130 @@
+"""Mistakes of the first minutes: each is told before anything runs, with what to do."""
+
+from typing import Any
+
+import pytest
+from langchain_core.language_models import FakeListChatModel
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, StateGraph
+from typing_extensions import TypedDict
+
+from goalgraph import (
+    ApprovalPolicy,
+    ExecutionPolicy,
+    HumanApprovalStep,
+    HumanInputStep,
+    InvalidPlan,
+    MapStep,
+    Plan,
+    PlanAgent,
+    apending,
+    create_plan_agent,
+    specialist,
+)
+from goalgraph.errors import InvalidSpecialist, MissingCheckpointer, MissingThread
+from goalgraph.testing import ScriptedSpecialist
+
+KEPT: Any = {"configurable": {"thread_id": "1"}}
+
+
+def made(*specialists: Any, **options: Any) -> PlanAgent:
+    return create_plan_agent(None, specialists or [ScriptedSpecialist("worker")], **options)
+
+
+@specialist
+def writer(text: str) -> str:
+    """Writes."""
+    return text
+
+
+@pytest.mark.parametrize(
+    "given",
+    [writer, lambda text: text, "worker", {"worker": writer}, None, FakeListChatModel(responses=["x"])],
+    ids=["a specialist", "a function", "a name", "a mapping", "nothing", "a model"],
+)
+def test_specialists_that_are_no_list_are_told_as_such(given: Any) -> None:
+    with pytest.raises(InvalidSpecialist, match=r"specialists are a list, found a \w+; write create_plan_agent"):
+        create_plan_agent(None, given)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"approval": True}, r"expected ApprovalPolicy\(...\), found True"),
+        ({"revision": True}, r"expected RevisionPolicy\(...\), found True"),
+        ({"limits": {"max_cost_usd": 1}}, r"expected Limits\(...\), found {'max_cost_usd': 1}"),
+        ({"execution": 4}, r"expected ExecutionPolicy\(...\), found 4"),
+        ({"planning": ExecutionPolicy()}, r"expected PlanningPolicy\(...\), found ExecutionPolicy\("),
+    ],
+    ids=["approval", "revision", "limits", "execution", "planning"],
+)
+def test_what_is_no_policy_is_told_as_such(options: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        made(**options)
+
+
+async def test_a_plan_of_another_kind_is_told_as_such() -> None:
+    with pytest.raises(InvalidPlan, match=r"expected a plan, a mapping, or the path or text .*, found a list"):
+        await made().ainvoke({"goal": "g", "plan": [{"id": "a", "agent": "worker"}]})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["steps:\n- {id: a, agent: worker}\n", ' {"steps": [{"id": "a", "agent": "worker"}]}'],
+    ids=["YAML", "JSON"],
+)
+async def test_a_plan_may_be_the_text_of_a_document(text: str) -> None:
+    assert (await made().ainvoke({"goal": "g", "plan": text}))["status"] == "complete"
+
+
+async def test_a_run_that_is_kept_needs_a_thread() -> None:
+    agent = made(checkpointer=InMemorySaver())
+    with pytest.raises(MissingThread, match="thread_id"):
+        await agent.ainvoke({"goal": "do it"})
+    with pytest.raises(MissingThread, match="thread_id"):
+        await apending(agent, {"configurable": {}})
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        HumanApprovalStep(id="ask", prompt="Well?"),
+        HumanInputStep(id="ask", prompt="Well?"),
+        MapStep(id="ask", over="{{ [1] }}", step=HumanInputStep(id="one", prompt="Well?")),
+    ],
+    ids=["approval", "input", "in a map"],
+)
+async def test_a_plan_that_asks_needs_a_checkpointer_before_any_of_it_runs(step: Any) -> None:
+    worker = ScriptedSpecialist("worker")
+    plan = Plan(steps=(Plan.model_validate({"steps": [{"id": "a", "agent": "worker"}]}).steps[0], step))
+    with pytest.raises(MissingCheckpointer, match="'ask' would wait for an answer"):
+        await made(worker).ainvoke({"goal": "g", "plan": plan})
+    assert worker.steps == []
+    result = await made(worker, checkpointer=InMemorySaver()).ainvoke({"goal": "g", "plan": plan}, KEPT)
+    assert result["__interrupt__"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [(ApprovalPolicy(plan=True), "the review of the plan"), (ApprovalPolicy(steps=("worker",)), "steps 'do'")],
+    ids=["plan", "step"],
+)
+async def test_an_approval_needs_a_checkpointer(policy: ApprovalPolicy, said: str) -> None:
+    worker = ScriptedSpecialist("worker")
+    with pytest.raises(MissingCheckpointer, match=said):
+        await made(worker, approval=policy).ainvoke(
+            {"goal": "g", "plan": {"steps": [{"id": "do", "agent": "worker", "task": "Do it."}]}}
+        )
+    assert worker.steps == []
+
+
+async def test_the_checkpointer_of_a_graph_around_it_is_enough() -> None:
+    class State(TypedDict):
+        goal: str
+        answer: str
+
+    builder: Any = StateGraph(State)
+    builder.add_node("agent", made(approval=ApprovalPolicy(plan=True)))
+    builder.add_edge(START, "agent")
+    graph = builder.compile(checkpointer=InMemorySaver())
+    assert (await graph.ainvoke({"goal": "do it"}, KEPT))["__interrupt__"]
