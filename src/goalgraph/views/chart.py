@@ -40,6 +40,13 @@ class Box:
     seconds: float | None
     """That a single step took; None where it is not over."""
 
+    @property
+    def tone(self) -> str | None:
+        """Name of the colour of the worst state in it; None before a run."""
+        tones = {mark.tone for _, mark in self.marks}
+        worst = next((tone for tone in ("bad", "weak") if tone in tones), "ok" if tones == {"ok"} else "off")
+        return worst if tones else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:

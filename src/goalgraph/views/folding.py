@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 from goalgraph.planner import dag
@@ -42,8 +43,8 @@ def folded(
 ) -> Folded:
     """Fold a graph until it has no more than so many boxes, and no layer is too wide.
 
-    Groups go first, the smallest before those around them; then what is alike in a layer, beyond the first few; at
-    last whole layers. A small graph stays as it is.
+    Groups go first, the smallest before those around them, those of a size together; then what is alike in a layer,
+    beyond the first few; at last whole layers. A small graph stays as it is.
 
     Args:
         needs: Each step with those it waits for; acyclic.
@@ -54,10 +55,11 @@ def folded(
     """
     place = {step_id: number for number, step_id in enumerate(needs)}
     work = _Folding(dict(needs), {}, place)
-    for group in sorted(groups, key=lambda one: (len(groups[one]), place[one])):
+    for _, same in groupby(sorted(groups, key=lambda one: len(groups[one])), key=lambda one: len(groups[one])):
         if len(work.needs) <= most:
             break
-        work.close(group, groups[group])
+        for group in same:
+            work.close(group, groups[group])
     whole = Folded(needs=work.needs, folds=work.folds)
     narrow = whole
     for width in _WIDTHS:
