@@ -7,9 +7,9 @@ from goalgraph.planner import dag
 from goalgraph.planner.compilation import compile_plan
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Plan, Step
-from goalgraph.planner.templates import ExpressionError
 from goalgraph.planner.wording import doer_of, kind_of, title_of
-from goalgraph.views.folding import Fold, depths, folded, reduced
+from goalgraph.views.folding import Fold, folded
+from goalgraph.views.graphs import graph_of, layers_of, reduced
 from goalgraph.views.layout import Edge
 from goalgraph.views.marks import Mark, counted, mark_of, seconds_text
 from goalgraph.views.text import one_line
@@ -79,12 +79,10 @@ def chart_of(
         most: Boxes; larger plans are folded.
     """
     flat = compile_plan(plan)
-    steps = {step.id: step for step in reversed(flat.steps)}
-    steps = {step.id: steps[step.id] for step in flat.steps}
-    needs = _needs(steps)
+    steps = {step.id: step for step in flat.steps}
     told = _Telling(steps, outcomes, doers or {}, gated)
     whole = folded(
-        needs,
+        graph_of(flat.steps),
         groups=_groups(steps),
         likeness={step.id: f"{step.type} {doer_of(step, doers)}" for step in steps.values()},
         urgent=told.urgent(),
@@ -93,13 +91,9 @@ def chart_of(
     drawn = whole.needs
     if whole.folds or sum(map(len, drawn.values())) > _DENSE * len(drawn):
         drawn = reduced(drawn)
-    depth = depths(drawn)
-    layers: list[list[str]] = [[] for _ in range(1 + max(depth.values(), default=-1))]
-    for box in drawn:
-        layers[depth[box]].append(box)
     return Chart(
         title=_title(flat),
-        layers=tuple(map(tuple, layers)),
+        layers=tuple(map(tuple, layers_of(drawn))),
         boxes={
             box: told.fold(box, whole.folds[box]) if box in whole.folds else told.single(steps[box]) for box in drawn
         },
@@ -196,23 +190,6 @@ def _title(plan: Plan) -> str:
     count = f"{len(plan.steps)} step{'' if len(plan.steps) == 1 else 's'}"
     name = one_line(plan.name or plan.description, 120)
     return f"Plan {name}, {count}" if name else f"Plan of {count}"
-
-
-def _needs(steps: Mapping[str, Step]) -> dict[str, frozenset[str]]:
-    """What each step waits for; of plans that are not valid without unknown names and circles."""
-    named: dict[str, frozenset[str]] = {}
-    for step in steps.values():
-        try:
-            named[step.id] = dag.needs(step)
-        except ExpressionError:
-            named[step.id] = frozenset(step.depends_on)
-    found = {
-        step_id: frozenset(need for need in needs if need in steps and need != step_id)
-        for step_id, needs in dag.with_branches(steps.values(), named).items()
-    }
-    while cycle := dag.find_cycle(found):
-        found[cycle[0]] -= {cycle[1]}
-    return found
 
 
 def _groups(steps: Mapping[str, Step]) -> dict[str, frozenset[str]]:

@@ -82,7 +82,7 @@ def _label(box: Box) -> str:
 
 def _text(text: str, most: int) -> str:
     """Write what is not a letter, a digit or plain in its place as ``#code;``."""
-    shown = f" {visible(one_line(text, most))} "
+    shown = f" {visible(one_line(text, most)).replace('$$', '$ $')} "  # two are the mark of a formula
     return "".join(
         character if _is_plain(*shown[place - 1 : place + 2]) else f"#{ord(character)};"
         for place, character in enumerate(shown[1:-1], 1)
