@@ -160,7 +160,7 @@ class _Telling:
         names = {doer_of(self.steps[one], self.doers) for one in inside}
         what = f"{names.pop()} steps" if len(names) == 1 else "steps"
         count = f"{len(inside)} {what}"
-        marks = self.marks(fold.members)
+        marks = self.marks(inside)
         if fold.kind == "group":
             name, who = box, f"{kind_of(self.steps[box])} of {count}"
         elif fold.kind == "row":
