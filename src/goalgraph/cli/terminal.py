@@ -120,11 +120,10 @@ class Terminal:
         if not self.rich:
             self.line(text)
             return
-        from rich.markdown import Markdown
+        from goalgraph.views.terminal import markdown_drawn
+        from goalgraph.views.text import printable
 
-        from goalgraph.views import printable
-
-        self.show(Markdown(printable(text)))
+        self.show(markdown_drawn(printable(text)))
 
     def document(self, content: "JsonValue") -> None:
         """Write the JSON document."""

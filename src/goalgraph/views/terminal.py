@@ -18,7 +18,7 @@ from goalgraph.views.standing import Row, Standing, standing_of
 from goalgraph.views.text import one_line
 from goalgraph.views.tree import plan_tree
 
-__all__ = ["as_plain", "estimate_drawn", "outcome_drawn", "result_drawn"]
+__all__ = ["as_plain", "estimate_drawn", "markdown_drawn", "outcome_drawn", "result_drawn"]
 
 _MOST_IN_LAYER = 12
 _MOST_LINES = 12
@@ -73,10 +73,10 @@ def _parts(found: Standing) -> Iterator[RenderableType]:
         yield Text("\n" + "\n".join(found.way_on), style="dim")
     if found.answer:
         yield Text()
-        yield _answer(found.answer)
+        yield markdown_drawn(found.answer)
 
 
-def _answer(text: str) -> Markdown:
+def markdown_drawn(text: str) -> Markdown:
     """Draw Markdown; HTML in it, which rich leaves out, is shown as the text that it is."""
     drawn = Markdown(text, hyperlinks=False)
     for token in drawn.parsed:
