@@ -168,10 +168,7 @@ class Run:
 
     def into(self, config: RunnableConfig) -> RunnableConfig:
         """Return the config with this run in it, for `run_of`."""
-        found: RunnableConfig = {**config, "configurable": {**config.get("configurable", {}), _KEY: self}}
-        if config.get("callbacks"):  # those who listen tell by it which run a call belongs to
-            found["metadata"] = {**config.get("metadata", {}), "goalgraph_run": self.id}
-        return found
+        return {**config, "configurable": {**config.get("configurable", {}), _KEY: self}}
 
     def begin(
         self,
