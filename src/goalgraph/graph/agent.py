@@ -161,6 +161,7 @@ class PlanAgent(Chained, CompiledStateGraph[Any, Any, Any, Any]):
             try:
                 async for part in stream:
                     yield part
+                    run.driver = asyncio.current_task()  # who reads on need not be who has begun to
             except GeneratorExit:
                 run.is_over = True
                 raise

@@ -59,15 +59,17 @@ def complete(given: object, policy: PlanPolicy, cards: Sequence[SpecialistCard],
 
 def _named(given: object) -> dict[str, object]:
     """Return an input by name, also where it is what a chat model would take."""
+    kind = type(given).__name__
     if isinstance(given, Mapping):
         return dict(cast("Mapping[str, object]", given))
     if isinstance(given, str):
         return {"goal": given}
     if isinstance(given, PromptValue):
         return {"messages": given.to_messages()}
-    if isinstance(given, list) and given and all(isinstance(one, BaseMessage) for one in cast("list[object]", given)):
-        return {"messages": cast("object", given)}
-    raise InvalidGoal(f"input is a {type(given).__name__}", hint='give {"goal": "..."}')
+    listed: list[object] = cast("list[object]", given) if isinstance(given, list) else []
+    if listed and all(isinstance(one, BaseMessage) for one in listed):
+        return {"messages": listed}
+    raise InvalidGoal(f"input is a {kind}", hint='give {"goal": "..."}')
 
 
 def _plain(inputs: Mapping[str, object]) -> dict[str, JsonValue]:

@@ -90,7 +90,7 @@ class Run:
     """The steps that it is inside of, the outermost first: ``"report/draft"``; empty where it is inside of none."""
     work: Work | None = None
     driver: "asyncio.Task[object] | None" = None
-    """The task that the call is made in."""
+    """The task that the call is made in, or its stream was read in last."""
     is_over: bool = False
     control: RunControl | None = None
     """How whoever called is heard while the run goes on."""
