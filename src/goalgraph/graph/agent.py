@@ -162,8 +162,8 @@ class PlanAgent(Chained, CompiledStateGraph[Any, Any, Any, Any]):
                 async for part in stream:
                     yield part
                     run.driver = asyncio.current_task()  # who reads on need not be who has begun to
-            except GeneratorExit:
-                run.is_over = True
+            except (GeneratorExit, asyncio.CancelledError):
+                run.is_over = True  # a cancel scope of anyio takes its cancellation back before all steps have ended
                 raise
             except Exiting as carrier:
                 raise carrier.carried from None
