@@ -18,6 +18,7 @@ PAGES = [
     "synthesis.md",
     "code.md",
     "specialists.md",
+    "embedding.md",
 ]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PYTHON = [

@@ -8,13 +8,14 @@ from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig, ensure_config
 from langchain_core.runnables.config import merge_configs
-from langchain_core.tools import BaseTool, StructuredTool
+from langchain_core.tools import BaseTool
 from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateUpdate
 from pydantic import JsonValue
 
-from goalgraph.graph.calls import answer_of, of_parent, usual_result, wants_result, whole
+from goalgraph.graph.calls import of_parent, tool_of, usual_result, wants_result, whole
+from goalgraph.graph.chaining import Chained
 from goalgraph.graph.coordination.assigner import Coordination, ping_timeout
 from goalgraph.graph.coordination.health import conditions
 from goalgraph.graph.coordination.hooks import Hooks
@@ -63,7 +64,7 @@ _SUPERSTEPS = 25
 _SUPERSTEPS_OF_REVISION = 10
 
 
-class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
+class PlanAgent(Chained, CompiledStateGraph[Any, Any, Any, Any]):
     """A compiled graph that plans and does goals.
 
     Use it as any compiled graph: ``invoke``, ``ainvoke``, ``stream``, ``astream``, as a node of another graph, in a
@@ -164,8 +165,9 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
             try:
                 async for part in stream:
                     yield part
-            except GeneratorExit:
-                run.is_over = True
+                    run.driver = asyncio.current_task()  # who reads on need not be who has begun to
+            except (GeneratorExit, asyncio.CancelledError):
+                run.is_over = True  # a cancel scope of anyio takes its cancellation back before all steps have ended
                 raise
             except Exiting as carrier:
                 raise carrier.carried from None
@@ -335,34 +337,25 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         What the run asks of humans is asked by the graph that calls the tool, and answered there. Called from outside
         of any graph, a tool whose run asks something raises `GoalgraphError`.
         """
-        name = kwargs.pop("name", None) or (self.name if self.name != "LangGraph" else None) or "plan_and_do"
-        about = kwargs.pop("description", None) or "Plans a goal in several steps, does them, and returns the answer."
-
-        graph: Any = self
-
-        def run(goal: str) -> str:
-            return answer_of(graph.invoke({"goal": goal}))
-
-        async def arun(goal: str) -> str:
-            return answer_of(await graph.ainvoke({"goal": goal}))
-
-        return StructuredTool.from_function(run, arun, name=name, description=about, **kwargs)
+        return tool_of(self, **kwargs)
 
     def _prepared(self, config: RunnableConfig | None) -> tuple[Run, RunnableConfig]:
-        """Take the caller's limit for the steps; LangGraph's own tasks, which wait for each other, run without one."""
-        config = whole(merge_configs(self.config, config))
+        """Take the caller's limit for the steps; LangGraph's own tasks, which wait for each other, run without one.
+
+        What the agent is bound to and what surrounds the call is looked at here, and not put into the config: LangGraph
+        adds it by itself, and each tag and handler would be there twice.
+        """
+        own, config = config or {}, whole(merge_configs(self.config, config))
         limits = [self.execution.max_concurrency]
         if (limit := config.get("max_concurrency")) is not None:
             limits.append(limit)
-            config["max_concurrency"] = _UNLIMITED
         revisions = self.rules.policy.max_revisions if self.rules is not None else 0
         needed = _SUPERSTEPS + _SUPERSTEPS_OF_REVISION * revisions
-        config["recursion_limit"] = max(config.get("recursion_limit") or 0, needed)
-        config["configurable"] = {key: for_any_loop(value) for key, value in config.get("configurable", {}).items()}
+        recursion_limit = max(config.get("recursion_limit") or 0, needed)
+        configurable = {key: for_any_loop(value) for key, value in config.get("configurable", {}).items()}
         given = [limit for limit in limits if limit is not None]
         fail_fast = self.execution.on_failure == "fail_fast"
-        outer = around(str(config["configurable"].get("checkpoint_ns") or ""))
-        policy = self.policy
+        outer, policy = around(str(configurable.get("checkpoint_ns") or "")), self.policy
         run = Run(
             self,
             policy.usable(self.registry.cards),
@@ -386,7 +379,12 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
         )
         if outer is not None:
             run.id, run.path = f"{outer.run}/{outer.path.rpartition('/')[2]}", outer.path
-        return run, config
+        passed: RunnableConfig = {**own, "recursion_limit": recursion_limit, "configurable": configurable}
+        if config.get("max_concurrency") is not None:
+            passed["max_concurrency"] = _UNLIMITED
+        if config.get("callbacks"):  # those who listen tell by it which run a call belongs to
+            passed["metadata"] = {**own.get("metadata", {}), "goalgraph_run": run.id}
+        return run, passed
 
     def _calls(self) -> Calls | None:
         if self.rules is None or self.reviser is None:

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import RunnableConfig, ensure_config
+from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.types import Command, GraphOutput
 
 from goalgraph.errors import GoalgraphError
 from goalgraph.graph.result import RunResult
 from goalgraph.graph.state import PlanInput
 
-__all__ = ["answer_of", "of_parent", "usual_result", "wants_result", "whole"]
+__all__ = ["answer_of", "of_parent", "tool_of", "usual_result", "wants_result", "whole"]
 
 _PLACES = ("thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map")
 
@@ -27,7 +29,7 @@ def of_parent(given: Any) -> Any:
     """Take what is ours of the state of the graph around this one, which hands all of it to its nodes."""
     whole, own = given, getattr(given, "__dict__", None)
     values = cast("Mapping[str, object] | None", given if isinstance(given, Mapping) else own)
-    if values is None or isinstance(given, Command):
+    if values is None or isinstance(given, (Command, PromptValue)):
         return whole
     return {name: values[name] for name in PlanInput.__annotations__ if values.get(name) is not None}
 
@@ -60,3 +62,22 @@ def answer_of(result: Mapping[str, Any]) -> str:
             hint="call the tool from a graph with a checkpointer, or use the agent itself",
         )
     return str(result["answer"])
+
+
+def tool_of(agent: Any, *, name: str | None = None, description: str | None = None, **kwargs: Any) -> BaseTool:
+    """Make a tool of an agent; see `goalgraph.PlanAgent.as_tool`."""
+    own = agent.name if agent.name != "LangGraph" else None
+
+    def run(goal: str) -> str:
+        return answer_of(agent.invoke({"goal": goal}))
+
+    async def arun(goal: str) -> str:
+        return answer_of(await agent.ainvoke({"goal": goal}))
+
+    return StructuredTool.from_function(
+        run,
+        arun,
+        name=name or own or "plan_and_do",
+        description=description or "Plans a goal in several steps, does them, and returns the answer.",
+        **kwargs,
+    )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import cast
 
 from langchain_core.messages import BaseMessage, HumanMessage, convert_to_messages
+from langchain_core.prompt_values import PromptValue
 from langgraph.types import Command
 from pydantic import JsonValue
 
@@ -33,11 +34,7 @@ def complete(given: object, policy: PlanPolicy, cards: Sequence[SpecialistCard],
     """
     if given is None or isinstance(given, Command):
         return cast("object", given)
-    if isinstance(given, str):
-        given = {"goal": given}
-    if not isinstance(given, Mapping):
-        raise InvalidGoal(f"input is a {type(given).__name__}", hint='give {"goal": "..."}')
-    values = dict(cast("Mapping[str, object]", given))
+    values = _named(given)
     if unknown := sorted(set(map(str, values)) - set(_KNOWN)):
         raise InvalidGoal(f"unknown input: {', '.join(unknown)}", hint=f"there are: {', '.join(_KNOWN)}")
     inputs: object = values.get("inputs") or {}
@@ -58,6 +55,21 @@ def complete(given: object, policy: PlanPolicy, cards: Sequence[SpecialistCard],
     if not messages and goal:
         messages = [HumanMessage(goal)]
     return {"goal": goal, "messages": messages, "plan": plan, "inputs": named}
+
+
+def _named(given: object) -> dict[str, object]:
+    """Return an input by name, also where it is what a chat model would take."""
+    kind = type(given).__name__
+    if isinstance(given, Mapping):
+        return dict(cast("Mapping[str, object]", given))
+    if isinstance(given, str):
+        return {"goal": given}
+    if isinstance(given, PromptValue):
+        return {"messages": given.to_messages()}
+    listed: list[object] = cast("list[object]", given) if isinstance(given, list) else []
+    if listed and all(isinstance(one, BaseMessage) for one in listed):
+        return {"messages": listed}
+    raise InvalidGoal(f"input is a {kind}", hint='give {"goal": "..."}')
 
 
 def _plain(inputs: Mapping[str, object]) -> dict[str, JsonValue]:

@@ -5,11 +5,11 @@ import contextvars
 import os
 import queue
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
-__all__ = ["finish", "from_any_thread", "iterate"]
+__all__ = ["finish", "from_any_thread", "iterate", "to_its_end"]
 
 T = TypeVar("T")
 
@@ -159,3 +159,19 @@ def from_any_thread(call: Callable[[str], None]) -> Callable[[str], None]:
             loop.call_soon_threadsafe(call, reason)
 
     return called
+
+
+async def to_its_end(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Do work that is not to be broken off, in a task of its own; its caller is cancelled when it is over.
+
+    A cancel scope of anyio's, as in Starlette and MCP, cancels whatever its task waits for, again and again.
+    """
+    task, cancelled = asyncio.create_task(work()), None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled from (None if task.cancelled() else task.exception())
+    return task.result()

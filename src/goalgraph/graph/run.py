@@ -27,7 +27,7 @@ from goalgraph.graph.humans.approval import ApprovalPolicy, Gates
 from goalgraph.graph.humans.journal import Entry
 from goalgraph.graph.humans.thread import saver_of
 from goalgraph.graph.ledger.accounts import Accounts
-from goalgraph.graph.loop import from_any_thread
+from goalgraph.graph.loop import from_any_thread, to_its_end
 from goalgraph.graph.revision.calling import Calls
 from goalgraph.graph.revision.rules import Rules, Stand
 from goalgraph.graph.revision.triggers import Due, Judged, spent
@@ -91,7 +91,7 @@ class Run:
     """The steps that it is inside of, the outermost first: ``"report/draft"``; empty where it is inside of none."""
     work: Work | None = None
     driver: "asyncio.Task[object] | None" = None
-    """The task that the call is made in."""
+    """The task that the call is made in, or its stream was read in last."""
     is_kept: bool = True
     """Whether it can be gone on with: something keeps it, or the graph around it."""
     is_over: bool = False
@@ -111,6 +111,8 @@ class Run:
     """The caller's plan, which was found valid before the run began."""
     writing: "set[asyncio.Task[object]]" = field(default_factory=set["asyncio.Task[object]"])
     """Tasks in which something is being stored right now."""
+    entered: "set[asyncio.Task[object]]" = field(default_factory=set["asyncio.Task[object]"])
+    """Tasks in which steps wait or are done right now."""
     lost: Exception | None = None
     """Why something could not be stored: nothing new is begun then."""
     peaks: dict[str, int] = field(default_factory=dict[str, int])
@@ -118,6 +120,13 @@ class Run:
     _restoring: asyncio.Lock = field(default_factory=asyncio.Lock)
     _watching: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     """End the hearing of limits, also of those of runs around this one."""
+
+    def enter(self, control: RunControl | None) -> None:
+        """Take in that the current task does a step."""
+        self.control = control
+        if (task := asyncio.current_task()) is not None:
+            self.entered.add(task)
+            task.add_done_callback(self.entered.discard)
 
     def is_draining(self) -> bool:
         """Whether the process is about to end: what is at work goes on, and nothing new begins."""
@@ -140,7 +149,14 @@ class Run:
         )
 
     async def end(self) -> None:
-        """Leave nothing behind in the event loop."""
+        """Leave nothing behind in the event loop, however often this is cancelled meanwhile."""
+        await to_its_end(self._end)
+
+    async def _end(self) -> None:
+        for task in self.entered:  # a cancel scope of anyio cancels LangGraph's own cleaning up, before it has begun
+            task.cancel()
+        if self.entered:
+            await asyncio.wait(self.entered)
         self._unwatch()
         if self.work is not None:
             self.work.board.dismiss()
@@ -156,25 +172,16 @@ class Run:
 
         LangGraph leaves it to itself where it is cancelled; whoever has cancelled may close the connection next.
         """
-        cancelled: asyncio.CancelledError | None = None
         while True:
-            try:
-                for _ in range(_TURNS):
-                    await asyncio.sleep(0)
-                if not self.writing:
-                    break
-                await asyncio.wait(self.writing)
-            except asyncio.CancelledError as error:
-                cancelled = error
-        if cancelled is not None:
-            raise cancelled
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+            if not self.writing:
+                return
+            await asyncio.wait(self.writing)
 
     def into(self, config: RunnableConfig) -> RunnableConfig:
         """Return the config with this run in it, for `run_of`."""
-        found: RunnableConfig = {**config, "configurable": {**config.get("configurable", {}), _KEY: self}}
-        if config.get("callbacks"):  # those who listen tell by it which run a call belongs to
-            found["metadata"] = {**config.get("metadata", {}), "goalgraph_run": self.id}
-        return found
+        return {**config, "configurable": {**config.get("configurable", {}), _KEY: self}}
 
     def begin(
         self,

@@ -4,6 +4,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 
+from langchain_core.runnables.config import var_child_runnable_config
+
 from goalgraph.graph.ledger.ledger import Ledger
 
 __all__ = ["Around", "around", "doing", "ledgers_around", "origin", "run_around", "until_around"]
@@ -31,8 +33,14 @@ _around: ContextVar[Around | None] = ContextVar("goalgraph_around", default=None
 
 
 def doing(step: Around) -> None:
-    """Say what the current task does from now on, to all that runs inside of it, in threads too."""
+    """Say what the current task does from now on, to all that runs inside of it, in threads too.
+
+    Whoever hears model calls, chains and tools inside of it finds its path in their metadata, as ``goalgraph_step``.
+    """
     _around.set(step)
+    if (config := var_child_runnable_config.get()) is not None:
+        metadata = {**(config.get("metadata") or {}), "goalgraph_step": step.path}
+        var_child_runnable_config.set({**config, "metadata": metadata})
 
 
 def around(namespace: str) -> Around | None:

@@ -85,7 +85,7 @@ class StepNode(Runnable[StepSend, StepEnd]):
         """
         place, runtime = config or get_config(), get_runtime()
         run = run_of(place)
-        run.control = runtime.control
+        run.enter(runtime.control)
         work = run.work or await run.resumed(place)
         step_id = input["step"]
         found = await self._done(step_id, work, run, place, runtime)
