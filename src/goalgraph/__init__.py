@@ -113,6 +113,7 @@ if TYPE_CHECKING:
         specialist,
     )
     from goalgraph.synthesis import Synthesis, SynthesisRequest, Synthesizer
+    from goalgraph.views.watching import awatch, watch
 
 __version__ = "0.1.0"
 
@@ -215,6 +216,7 @@ __all__ = [
     "answer",
     "apending",
     "as_specialist",
+    "awatch",
     "create_plan_agent",
     "decisions_as_lines",
     "diff_plans",
@@ -230,6 +232,7 @@ __all__ = [
     "pending",
     "specialist",
     "validate_plan",
+    "watch",
 ]
 
 # Loaded at first use, so that `import goalgraph` and the command line start fast.
@@ -343,6 +346,7 @@ _HOMES = {
     ),
     "goalgraph.shown": ("Report",),
     "goalgraph.synthesis": ("Synthesis", "SynthesisRequest", "Synthesizer"),
+    "goalgraph.views.watching": ("awatch", "watch"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

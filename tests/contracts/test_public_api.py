@@ -109,6 +109,7 @@ NAMES = [
     "answer",
     "apending",
     "as_specialist",
+    "awatch",
     "create_plan_agent",
     "decisions_as_lines",
     "diff_plans",
@@ -124,6 +125,7 @@ NAMES = [
     "pending",
     "specialist",
     "validate_plan",
+    "watch",
 ]
 MODULES = sorted(
     found.name
