@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from goalgraph.errors.codes import ProblemCode
+
 __all__ = [
     "GoalgraphError",
     "PlanProblem",
@@ -14,7 +16,7 @@ __all__ = [
 class PlanProblem:
     """One thing that is wrong with a plan: where, what, and what to do."""
 
-    code: str
+    code: ProblemCode
     """Stable, machine-readable, such as ``"unknown_specialist"``."""
     message: str
     """What was expected and what was found."""

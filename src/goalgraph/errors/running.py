@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from goalgraph.errors.codes import AnswerCode
 from goalgraph.errors.root import GoalgraphError
 
 __all__ = [
@@ -43,7 +44,7 @@ class AnswerProblem:
 
     request: str
     """Id of the request, as it was given."""
-    code: str
+    code: AnswerCode
     """Stable: ``invalid``, ``unknown``, ``foreign``, ``stale`` or ``already_answered``."""
     message: str
     """What was expected, what was found."""

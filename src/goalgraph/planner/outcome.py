@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from goalgraph.errors.codes import StepErrorCode
 from goalgraph.planner.decision import Decision
 from goalgraph.shown import Shown
 
@@ -31,11 +32,8 @@ class _Stored(BaseModel):
 class StepError(_Stored):
     """Why a step failed."""
 
-    code: str
-    """Stable: ``raised``, ``timeout``, ``invalid_output``, ``output_too_large``, ``invalid_input``, ``dependency``,
-    ``limit`` (a model call was not made, which might have broken a limit of the run), ``tie``,
-    ``no_quorum``; of what was cancelled ``decided``: a vote did not need it;
-    ``unavailable``: nobody is fit to be given the step."""
+    code: StepErrorCode
+    """Stable; which there are, and what they mean, is on the page on troubleshooting."""
     message: str
     """What happened, in a line."""
     type: str = ""

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from pydantic import JsonValue
 
 from goalgraph.errors import InvalidPlan, PlanProblem
+from goalgraph.errors.codes import ProblemCode
 from goalgraph.planner import steps as make
 from goalgraph.planner.plan import AgentStep, OnFailure, Plan, Step
 from goalgraph.planner.references import Reference, StepRef, Value, expr, item, plain, quoted
@@ -151,10 +152,10 @@ def consensus(
         for voter in asked
     ]
     if not asked:
-        raise _empty("voters", "name at least one specialist who answers")
+        raise _empty("no_voters", "voters", "name at least one specialist who answers")
     if judge is None:
         if isinstance(quorum, int) and quorum > len(asked):
-            raise _empty("quorum", f"ask for at most {len(asked)} of {len(asked)} voters, or for a share")
+            raise _empty("no_quorum", "quorum", f"ask for at most {len(asked)} of {len(asked)} voters, or for a share")
         voted = make.parallel(
             group, asked, concurrency=concurrency, on_failure="continue", quorum=quorum, vote=vote or Vote()
         )
@@ -341,7 +342,7 @@ def _choice_task(task: str, names: Sequence[str], otherwise: Worker | None) -> s
 
 def _check_routes(labels: Sequence[str], names: Sequence[str], workers: Iterable[Worker]) -> None:
     if not labels:
-        raise _empty("routes", "name at least one route and who takes it")
+        raise _empty("no_routes", "routes", "name at least one route and who takes it")
     problems = [
         PlanProblem(
             code="duplicate_route",
@@ -366,6 +367,6 @@ def _check_routes(labels: Sequence[str], names: Sequence[str], workers: Iterable
         raise InvalidPlan(problems, source="the pattern")
 
 
-def _empty(what: str, hint: str) -> InvalidPlan:
-    problem = PlanProblem(code=f"no_{what}", message=f"expected {what}, found none", hint=hint)
+def _empty(code: ProblemCode, what: str, hint: str) -> InvalidPlan:
+    problem = PlanProblem(code=code, message=f"expected {what}, found none", hint=hint)
     return InvalidPlan([problem], source="the pattern")
