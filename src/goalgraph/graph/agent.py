@@ -68,7 +68,7 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
     Use it as any compiled graph: ``invoke``, ``ainvoke``, ``stream``, ``astream``, as a node of another graph, in a
     chain. Input is ``{"goal": ...}`` or ``{"messages": [...]}``, with ``plan`` (a `Plan`, a mapping, a path, or an
     alias in the library) and ``inputs`` where wanted. ``config["max_concurrency"]`` limits the steps that run at the
-    same time.
+    same time. For its attributes see `create_plan_agent`, out of whose arguments they are made.
     """
 
     def __init__(
@@ -124,6 +124,11 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
     def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:
         """Stream a run; see ``CompiledStateGraph.astream``.
 
+        Args:
+            input: What a run begins with (see the class), a ``Command`` that resumes, or None: the run goes on.
+            config: With a ``thread_id`` where there is a checkpointer.
+            **kwargs: LangGraph's, such as ``stream_mode``.
+
         Raises:
             InvalidGoal: Neither a goal nor a plan is given.
             InvalidPlan: The given plan has problems.
@@ -169,21 +174,21 @@ class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
             raise GraphDrained(run.control.drain_reason or "shutdown")
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        """Run to the end and return the result: ``answer``, ``status``, ``plan``, ``outcomes`` and so on."""
+        """Run to the end and return the `RunResult`; what it is given, and raises: see `astream`."""
         graph: Any = super()
         if not wants_result(kwargs):
             return await graph.ainvoke(input, config, **kwargs)
         return usual_result(await graph.ainvoke(input, config, **kwargs, version="v2"))
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        """Run to the end, from sync code, also inside a running event loop; returns what `ainvoke` does."""
+        """Do what `ainvoke` does, from sync code, also inside a running event loop."""
         graph: Any = super()
         if not wants_result(kwargs):
             return graph.invoke(input, config, **kwargs)
         return usual_result(graph.invoke(input, config, **kwargs, version="v2"))
 
     def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:
-        """Stream a run from sync code; the same engine as `astream`, also inside a running event loop.
+        """Do what `astream` does, from sync code, also inside a running event loop.
 
         Raises:
             asyncio.InvalidStateError: The checkpointer is an async one that belongs to the very loop this call blocks.

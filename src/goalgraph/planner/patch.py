@@ -44,6 +44,7 @@ class PlanPatch(BaseModel):
     replace: tuple[Step, ...] = ()
     """Whole steps, each in place of the one that has its id, and where that stands."""
     drop: tuple[StepId, ...] = ()
+    """Ids of steps that are taken out."""
     rewire: dict[StepId, tuple[StepId, ...]] = Field(default_factory=dict)
     """New ``depends_on`` of steps, by id; what their expressions name they wait for all the same."""
     rationale: Annotated[str, StringConstraints(max_length=2_000)] = ""

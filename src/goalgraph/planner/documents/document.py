@@ -63,7 +63,7 @@ class PlanDocument:
 
 
 def load_plan(source: Plan | Mapping[str, object] | str | FilePath) -> Plan:
-    """Return the plan that a caller gave: as it is, as a mapping, or as a path of a YAML or JSON file.
+    """Return the plan that is the ``source``: as it is, as a mapping, or as a path of a YAML or JSON file.
 
     Raises:
         InvalidPlan: The document cannot be read, or does not have the form of a plan; all problems at once.

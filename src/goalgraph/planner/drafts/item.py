@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from goalgraph.errors import PlanProblem
 from goalgraph.errors.codes import ProblemCode
-from goalgraph.planner.plan import STEP_ID
+from goalgraph.planner.values import STEP_ID
 
 __all__ = ["STAND_IN", "Item", "clean", "missing", "surplus", "wrong"]
 

@@ -48,7 +48,7 @@ class ModelRouter:
         self._prompts = prompts or DEFAULT_PROMPTS
 
     async def assign(self, plan: Plan, cards: Sequence[SpecialistCard], goal: str) -> Mapping[str, str]:
-        """Ask who does the steps that several could do; whether they may is for the engine to check.
+        """Ask who does the steps that several could do, see `PlanRouter`; whether they may is for the engine to check.
 
         Raises:
             ModelFailed: The model could not be called.
