@@ -28,7 +28,7 @@ def pipeline(
 ) -> Plan:
     """Make a plan in which each works on what the one before gave.
 
-    Example:
+    Examples:
         >>> plan = pipeline("reader", ("writer", "Write a summary"), input={"file": "{{ input.file }}"})
         >>> plan.step("writer").input
         {'previous': '{{ steps.reader.output }}'}
@@ -64,7 +64,7 @@ def map_reduce(
 ) -> Plan:
     """Make a plan in which one works on every item of a list, and another on all the results.
 
-    Example:
+    Examples:
         >>> plan = map_reduce("{{ input.files }}", "reader", "writer", task="Read the file", reduce_task="Sum it up")
         >>> [step.id for step in plan.steps], plan.step("reduce").input
         (['map', 'reduce'], {'results': '{{ steps.map.output }}'})
@@ -106,7 +106,7 @@ def consensus(
     The judge decides as long as one of the voters answered. Without a judge the plan has one step, ``votes``: its
     output is the winner's, and voters who can change nothing any more are stopped.
 
-    Example:
+    Examples:
         >>> plan = consensus("Is the patch safe?", ["alice", "bob"], "carol", input={"patch": "{{ input.patch }}"})
         >>> plan.step("judge").input["answers"]
         '{{ steps.votes.output }}'
@@ -185,7 +185,7 @@ def route(
 
     The last step, ``answer``, has the output of the one who was chosen.
 
-    Example:
+    Examples:
         >>> plan = route("clerk", {"billing": "accountant", "other": "helpdesk"}, task="Answer the mail")
         >>> plan.step("billing").when
         "steps.route.output == 'billing'"
@@ -247,7 +247,7 @@ def hierarchy(
 ) -> Plan:
     """Make a plan of plans.
 
-    Example:
+    Examples:
         >>> research = pipeline("searcher", "reader")
         >>> plan = hierarchy({"research": research, "report": "report@2"}, closing="editor", inputs={"topic": "tea"})
         >>> plan.step("report").input

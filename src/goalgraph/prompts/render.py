@@ -28,7 +28,7 @@ class Prompts:
     ``create_plan_agent(..., prompts=...)`` takes such an object, or what makes one, and passes it to all parts that ask
     its model; parts that are made apart, such as `ModelSynthesizer` or the built-in specialists, take ``prompts=`` too.
 
-    Example:
+    Examples:
         >>> prompts = Prompts({"summarize": "Shorten in {{ words }} words.\n<!-- user -->\n{{ text }}"})
         >>> prompts.messages("summarize", goal="g", task="t", text="long", words=5)
         ('Shorten in 5 words.', 'long')

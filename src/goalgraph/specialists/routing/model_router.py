@@ -31,7 +31,7 @@ class ModelRouter:
     Goal and tasks are data to it. What it says holds for the whole run, also where that is resumed; where it fails, or
     names somebody who may not do a step, the best match does it, and the record says so. Its usage counts as the run's.
 
-    Example:
+    Examples:
         >>> from goalgraph.testing import ScriptedChatModel
         >>> said = {"assignments": [{"step": "draft", "specialist": "writer"}]}
         >>> router = ModelRouter(ScriptedChatModel([said]))
