@@ -1,5 +1,6 @@
 """The one error tree of goalgraph.
 
+```text
 GoalgraphError
 ├── InvalidPlan (ValueError)            a plan with problems, all of them in ``problems``
 ├── InvalidAlias (ValueError)           a name under which no plan can be saved
@@ -41,6 +42,7 @@ GoalgraphError
 ├── RunBusy (RuntimeError)              another call is at the thread's run
 ├── RunPaused (RuntimeError)            a new goal for a run that waits for answers
 └── UnknownRun (LookupError)            no run to resume under that name
+```
 """
 
 from goalgraph.errors.planning import (
