@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format lint types layers clean
+.PHONY: demo test check docs format lint types layers clean
 
 demo: .venv/.ready-demo
 	$(BIN)/goalgraph run "Analyze the data, in thousands of jobs, identify the top 3 trends, create visualizations, and write an executive summary" \
@@ -12,6 +12,9 @@ test: .venv/.ready-dev
 	$(BIN)/pytest -n 2 --dist loadfile
 
 check: lint types layers test
+
+docs: .venv/.ready-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 format: .venv/.ready-dev
 	$(BIN)/ruff format .
@@ -29,7 +32,7 @@ layers: .venv/.ready-dev
 	$(BIN)/lint-imports --no-cache
 
 clean:
-	rm -rf .venv demo-output dist .mypy_cache .ruff_cache
+	rm -rf .venv demo-output dist site .mypy_cache .ruff_cache
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

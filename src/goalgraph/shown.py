@@ -15,9 +15,10 @@ class Report:
     """A page about a run: one HTML document that needs nothing else, neither files nor a network."""
 
     html: str = field(repr=False)
+    """The whole document."""
 
     def save(self, path: str | Path) -> Path:
-        """Write the page to a file, UTF-8, and return its path.
+        """Write the page to the file ``path``, UTF-8, and return its path.
 
         Raises:
             OSError: The file cannot be written.

@@ -69,7 +69,7 @@ class ScriptedChatModel(BaseChatModel):
     none is bound), streams text and arguments word by word, and counts tokens at four characters each. What it was
     asked stands in ``received``.
 
-    Example:
+    Examples:
         >>> model = ScriptedChatModel(["first", {"answer": 42}, ConnectionError("down")])
         >>> model.invoke("hello").text
         'first'
@@ -236,7 +236,7 @@ class ScriptedCall:
 class ScriptedSpecialist:
     """A specialist that does each step as its script says.
 
-    Example:
+    Examples:
         >>> ScriptedSpecialist("reader", {"read": "42 rows"}, failures={"flaky": [TimeoutError("slow")]}).card.name
         'reader'
     """

@@ -165,8 +165,8 @@ def test_run_locates_what_it_cannot_use(called: Called, workplace: Path, text: s
 
 
 def test_a_line_cannot_be_broken_or_steer_the_terminal() -> None:
-    problem = PlanProblem(code="odd", message="x\n\x1b[31my", step="a\u2028b", line=2, column=None)
-    assert problem_line("a\nb.yaml", problem) == "a b.yaml:2:1: odd: step 'a\\u2028b': x �[31my"
+    problem = PlanProblem(code="invalid_value", message="x\n\x1b[31my", step="a\u2028b", line=2, column=None)
+    assert problem_line("a\nb.yaml", problem) == "a b.yaml:2:1: invalid_value: step 'a\\u2028b': x �[31my"
 
 
 @pytest.mark.parametrize(

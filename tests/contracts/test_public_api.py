@@ -173,7 +173,7 @@ def test_every_error_is_a_goalgraph_error_drawn_in_the_tree(leaf: type[Exception
     assert f"─ {leaf.__name__} " in (errors.__doc__ or "")
 
 
-PROBLEM = errors.PlanProblem(code="c", step="a", field="agent", message="no such", hint="name one")
+PROBLEM = errors.PlanProblem(code="invalid_value", step="a", field="agent", message="no such", hint="name one")
 RAISED = [
     errors.GoalgraphError("found x", hint="do y"),
     errors.InvalidPlan([PROBLEM], source="plan.yaml"),

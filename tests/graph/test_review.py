@@ -123,7 +123,9 @@ def test_what_is_known_of_cost_and_time_is_told() -> None:
 
 
 def test_why_the_last_edit_could_not_be_used_comes_first() -> None:
-    problems = [PlanProblem(code="x", step="a", field="agent", message="no *such*", hint="b") for _ in range(25)]
+    problems = [
+        PlanProblem(code="invalid_value", step="a", field="agent", message="no *such*", hint="b") for _ in range(25)
+    ]
     text = text_of(plan_of(agent("a")), problems=problems)
     assert text.startswith("**The last edit could not be used:**\n\n- step 'a' agent: no \\*such\\* (b)\n")
     assert text.count("no \\*such\\*") == 20
@@ -163,7 +165,7 @@ def test_marks_in_names_and_tasks_mean_nothing() -> None:
             HumanApprovalStep(id="b", prompt=f"1. x{EVIL}", assignee=f"x{EVIL}", depends_on=("a",)),
         ),
     )
-    text = text_of(plan, goal=f"> {EVIL}", doers={}, problems=[PlanProblem(code="c", message=f"# {EVIL}")])
+    text = text_of(plan, goal=f"> {EVIL}", doers={}, problems=[PlanProblem(code="invalid_value", message=f"# {EVIL}")])
     kinds = {token.type for token in tokens(text)}
     assert kinds <= {
         *("paragraph_open", "paragraph_close", "inline", "text", "strong_open", "strong_close", "code_inline"),

@@ -3,6 +3,7 @@
 import pytest
 
 from goalgraph import AgentStep, HumanApprovalStep, Outcome, ParallelStep, Plan, RevisionPolicy, StepError
+from goalgraph.errors.codes import StepErrorCode
 from goalgraph.graph.revision.triggers import Due, due, fired, outcome_digest, spent
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Status
@@ -10,7 +11,9 @@ from goalgraph.planner.outcome import Status
 STEP = AgentStep(id="read", agent="reader", min_confidence=0.7)
 
 
-def _outcome(status: Status = "succeeded", *, code: str = "", confidence: float | None = None) -> Outcome:
+def _outcome(
+    status: Status = "succeeded", *, code: StepErrorCode | None = None, confidence: float | None = None
+) -> Outcome:
     error = StepError(code=code, message="no") if code else None
     return Outcome(step="read", status=status, error=error, confidence=confidence, output={"rows": 2})
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from tests.planner.plan_strategies import examples, plans
 
 from goalgraph import Plan, PlanProblem
+from goalgraph.errors.codes import ProblemCode
 from goalgraph.planner.documents import dump_plan, parse_document, read_document
 from goalgraph.planner.naming import ids_of
 
@@ -39,7 +40,7 @@ output: "{{ steps.draft.output }}"
 """
 
 
-def place(text: str, step: str | None, field: str | None, code: str = "any") -> tuple[int | None, int | None]:
+def place(text: str, step: str | None, field: str | None, code: ProblemCode = "cycle") -> tuple[int | None, int | None]:
     (found,) = parse_document(text).located([PlanProblem(code=code, message="m", step=step, field=field)])
     return found.line, found.column
 
@@ -101,9 +102,9 @@ def test_json_is_located_too_even_where_yaml_could_not_read_it() -> None:
 
 
 def test_problems_without_a_text_and_problems_with_a_place_stay_as_they_are() -> None:
-    problem = PlanProblem(code="any", message="m", step="a")
+    problem = PlanProblem(code="invalid_value", message="m", step="a")
     assert read_document({"steps": [{"id": "a"}]}).located([problem]) == (problem,)
-    known = PlanProblem(code="any", message="m", step="a", line=7, column=8)
+    known = PlanProblem(code="invalid_value", message="m", step="a", line=7, column=8)
     document = parse_document("steps: [{id: a}]")
     assert document.located([known]) == (known,)
     assert document.located([known, problem])[0] == known
@@ -113,7 +114,7 @@ def test_problems_without_a_text_and_problems_with_a_place_stay_as_they_are() ->
 @given(plans)
 def test_every_step_of_any_plan_has_its_place(plan: Plan) -> None:
     names = list(ids_of(plan.steps))
-    problems = [PlanProblem(code="any", message="m", step=name) for name in names]
+    problems = [PlanProblem(code="invalid_value", message="m", step=name) for name in names]
     for text in (dump_plan(plan), json.dumps(json.loads(plan.model_dump_json()), indent=1)):
         lines = text.split("\n")
         found = parse_document(text).located(problems)

@@ -7,6 +7,7 @@ import pytest
 from tests.planner.revising import done, failed, plan_of, request_of
 
 from goalgraph.errors import PlanProblem
+from goalgraph.errors.codes import StepErrorCode
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome, StepError
@@ -113,7 +114,7 @@ def test_specialists_that_are_not_available_are_not_asked() -> None:
 def test_the_first_change_that_may_be_made_is_made() -> None:
     def no_carl(patch: PlanPatch) -> tuple[PlanProblem, ...]:
         names = {getattr(step, "agent", None) for step in patch.replace}
-        return (PlanProblem(code="x", message="not him"),) if "carl" in names else ()
+        return (PlanProblem(code="invalid_value", message="not him"),) if "carl" in names else ()
 
     found = revised(request_of(plan_of(agent("look")), CREW, failed("look", specialist="ann"), check=no_carl))
     assert replacement(found).agent == "bob"
@@ -121,7 +122,7 @@ def test_the_first_change_that_may_be_made_is_made() -> None:
 
 def test_nothing_is_changed_where_every_change_is_refused() -> None:
     def never(_patch: PlanPatch) -> tuple[PlanProblem, ...]:
-        return (PlanProblem(code="x", message="no"),)
+        return (PlanProblem(code="invalid_value", message="no"),)
 
     request = request_of(plan_of(agent("look", optional=True)), CREW, failed("look", specialist="ann"), check=never)
     found = revised(request)
@@ -130,7 +131,7 @@ def test_nothing_is_changed_where_every_change_is_refused() -> None:
 
 
 @pytest.mark.parametrize("code", ["invalid_input", "dependency", "cancelled", "rejected"])
-def test_another_specialist_does_not_help_where_the_specialist_was_not_at_fault(code: str) -> None:
+def test_another_specialist_does_not_help_where_the_specialist_was_not_at_fault(code: StepErrorCode) -> None:
     plan = plan_of(agent("look"), agent("tell", "dora", "look"))
     outcome = failed("look", StepError(code=code, message="m"), specialist="ann")
     assert not revised(request_of(plan, CREW, outcome))
@@ -291,7 +292,7 @@ def test_a_second_opinion_goes_to_those_that_have_not_begun() -> None:
 
 def test_where_nothing_may_come_before_a_gate_the_others_are_given_the_second_opinion() -> None:
     def no_gate(patch: PlanPatch) -> tuple[PlanProblem, ...]:
-        return (PlanProblem(code="x", message="no"),) if "ok" in patch.rewire else ()
+        return (PlanProblem(code="invalid_value", message="no"),) if "ok" in patch.rewire else ()
 
     gate = {"id": "ok", "type": "human_input", "prompt": "Which?", "depends_on": ["look"]}
     plan = plan_of(agent("look"), agent("tell", "dora", "look"), gate)

@@ -1,7 +1,8 @@
 """The one error tree of goalgraph.
 
+```text
 GoalgraphError
-├── InvalidPlan (ValueError)            a plan with problems, all of them in ``problems``
+├── InvalidPlan (ValueError)            a plan with problems, all of them in problems
 ├── InvalidAlias (ValueError)           a name under which no plan can be saved
 ├── InvalidGoal (ValueError)            no goal, or one that cannot be planned
 ├── PlannerError                        the planner's model gave no usable plan
@@ -9,7 +10,7 @@ GoalgraphError
 │   ├── PlannerRefused                  the model refused
 │   ├── PlannerFiltered                 a content filter stopped the answer
 │   ├── PlannerEmpty                    the answer had no content
-│   └── PlannerInvalid (ValueError)     still invalid after the last repair, see ``problems``
+│   └── PlannerInvalid (ValueError)     still invalid after the last repair, see problems
 ├── ModelFailed (ConnectionError)       the model could not be called
 ├── UnknownModel (ValueError)           no such provider, or a name that names none
 ├── MissingExtra (ImportError)          an optional dependency is not installed
@@ -26,23 +27,24 @@ GoalgraphError
 ├── ServerGone (ConnectionError)        a server of tools cannot be reached any more
 ├── InvalidPrompt (ValueError)          a template rendered with missing or surplus values
 ├── NothingReceived (TimeoutError)      no message came for a step in time
-├── DelegationRefused (RuntimeError)    work that a step may not have another specialist do, see ``reason``
+├── DelegationRefused (RuntimeError)    work that a step may not have another specialist do, see reason
 ├── AttemptOver (RuntimeError)          code that was left behind used the context of an attempt that is over
-├── HookFailed (RuntimeError)           a hook of the caller's raised, see ``hook``
+├── HookFailed (RuntimeError)           a hook of the caller's raised, see hook
 ├── SynthesisFailed (RuntimeError)      the answer could not be written
 ├── CorruptRun (RuntimeError)           what is stored of a run is not what was written
-├── AnswerRefused (ValueError)          answers of several kinds that cannot be used, see ``problems``
+├── AnswerRefused (ValueError)          answers of several kinds that cannot be used, see problems
 │   ├── InvalidAnswer                   no answer to what was asked
 │   ├── UnknownRequest (LookupError)    nothing of that id is asked
 │   ├── ForeignRequest (LookupError)    another run asks it
 │   ├── StaleRequest (LookupError)      something else is asked by now
 │   └── AlreadyAnswered                 it was answered before, and otherwise
-├── LimitReached (RuntimeError)         a run's limit of money, tokens or calls, see ``limit``
+├── LimitReached (RuntimeError)         a run's limit of money, tokens or calls, see limit
 ├── RunBusy (RuntimeError)              another call is at the thread's run
 ├── RunPaused (RuntimeError)            a new goal for a run that waits for answers
 ├── MissingThread (ValueError)          a run that is kept, and no thread_id to keep it under
 ├── MissingCheckpointer (RuntimeError)  a question that nobody could answer, because nothing keeps the run
 └── UnknownRun (LookupError)            no run to resume under that name
+```
 """
 
 from goalgraph.errors.planning import (

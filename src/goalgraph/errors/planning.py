@@ -64,6 +64,7 @@ class PlannerInvalid(WithProblems, PlannerError, ValueError):
 
     def __init__(self, problems: Iterable[PlanProblem], *, attempts: int) -> None:
         self.attempts = attempts
+        """How often the model was asked."""
         super().__init__(f"no valid plan from the model in {attempts} attempts", problems)
 
 
@@ -91,6 +92,7 @@ class LimitReached(GoalgraphError, RuntimeError):
         self.allowed = allowed
         """The limit: USD, tokens or calls, as the figures below."""
         self.spent = spent
+        """By calls that are over."""
         self.reserved = reserved
         """For calls that were under way."""
         self.asked = asked
@@ -106,6 +108,7 @@ class MissingExtra(GoalgraphError, ImportError):
 
     def __init__(self, what: str, extra: str) -> None:
         self.extra = extra
+        """What to install: ``goalgraph[extra]``."""
         super().__init__(f"{what} needs the extra {extra!r}", hint=f"pip install 'goalgraph[{extra}]'")
 
 

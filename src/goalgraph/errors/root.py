@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from goalgraph.errors.codes import ProblemCode
+
 __all__ = [
     "GoalgraphError",
     "PlanProblem",
@@ -14,7 +16,7 @@ __all__ = [
 class PlanProblem:
     """One thing that is wrong with a plan: where, what, and what to do."""
 
-    code: str
+    code: ProblemCode
     """Stable, machine-readable, such as ``"unknown_specialist"``."""
     message: str
     """What was expected and what was found."""
@@ -53,6 +55,7 @@ class GoalgraphError(Exception):
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(f"{message}; {hint}" if hint else message)
         self.hint = hint
+        """What to do; empty where there is nothing to advise."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuilt, (type(self), self.args, vars(self))
@@ -71,6 +74,7 @@ class WithProblems(GoalgraphError):
 
     def __init__(self, summary: str, problems: Iterable[PlanProblem]) -> None:
         self.problems: tuple[PlanProblem, ...] = tuple(problems)
+        """All of them; the message has the first 20."""
         shown = "; ".join(map(str, self.problems[:20]))
         rest = len(self.problems) - 20
         super().__init__(f"{summary}: {shown}" + (f"; and {rest} more" if rest > 0 else ""))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from goalgraph.errors.codes import AnswerCode
 from goalgraph.errors.root import GoalgraphError
 
 __all__ = [
@@ -45,7 +46,7 @@ class AnswerProblem:
 
     request: str
     """Id of the request, as it was given."""
-    code: str
+    code: AnswerCode
     """Stable: ``invalid``, ``unknown``, ``foreign``, ``stale`` or ``already_answered``."""
     message: str
     """What was expected, what was found."""
@@ -65,11 +66,12 @@ class AnswerRefused(GoalgraphError, ValueError):
 
     def __init__(self, problems: Iterable[AnswerProblem], *, hint: str = "") -> None:
         self.problems: tuple[AnswerProblem, ...] = tuple(problems)
+        """One for each answer that cannot be used."""
         super().__init__("; ".join(map(str, self.problems)), hint=hint)
 
     @staticmethod
     def of(problems: Iterable[AnswerProblem]) -> "AnswerRefused":
-        """Return the error that fits all of the problems."""
+        """Return the error that fits all of the ``problems``."""
         found = tuple(problems)
         codes = {problem.code for problem in found}
         kind, hint = _REFUSALS[codes.pop()] if len(codes) == 1 else (AnswerRefused, _LOOK)
@@ -114,7 +116,9 @@ class RunPaused(GoalgraphError, RuntimeError):
 
     def __init__(self, thread: str, steps: Iterable[str]) -> None:
         self.thread = thread
+        """Its ``thread_id``."""
         self.steps: tuple[str, ...] = tuple(steps)
+        """Ids of those that wait."""
         asked = f" of {', '.join(map(repr, self.steps[:5]))}" if self.steps else ""
         super().__init__(
             f"the run of thread {thread!r} waits for answers{asked}",
@@ -154,6 +158,7 @@ class CorruptRun(GoalgraphError, RuntimeError):
 
     def __init__(self, found: str, *, thread: str, checkpoint: str | None = None, channel: str | None = None) -> None:
         self.thread = thread
+        """Its ``thread_id``."""
         self.checkpoint = checkpoint
         """Id of the checkpoint, where it is known."""
         self.channel = channel

@@ -63,6 +63,7 @@ class ProgramFailed(GoalgraphError, RuntimeError):
         self.ended = ended
         """Why it ended, as in `ProgramResult.ended`."""
         self.exit_code = exit_code
+        """None where it was ended, or never began."""
 
 
 class NothingReceived(GoalgraphError, TimeoutError):
@@ -70,8 +71,11 @@ class NothingReceived(GoalgraphError, TimeoutError):
 
     def __init__(self, step: str, specialist: str, seconds: float) -> None:
         self.step = step
+        """Id of the step that waited."""
         self.specialist = specialist
+        """Who does it; empty where that is not known."""
         self.seconds = seconds
+        """How long it waited."""
         who = f"step {step!r}" + (f" of {specialist!r}" if specialist else "")
         super().__init__(
             f"{who} received no message within {seconds:g} s",
@@ -85,7 +89,9 @@ class DelegationRefused(GoalgraphError, RuntimeError):
     def __init__(self, message: str, *, step: str, to: str, reason: str, hint: str = "") -> None:
         super().__init__(f"step {step!r} cannot delegate to {to!r}: {message}", hint=hint)
         self.step = step
+        """Id of the step that wanted it."""
         self.to = to
+        """Who was to do it."""
         self.reason = reason
         """Stable: ``approval`` (a human is asked before it), ``unavailable``, ``chain`` (it is at work around the
         step already), ``depth``, ``busy``, ``too_many``, or ``no_run``."""

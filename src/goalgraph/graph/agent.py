@@ -1,7 +1,7 @@
 """The compiled graph that callers hold: LangGraph's own, with the engine's terms around each call."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
 from typing import Any, cast
@@ -21,13 +21,13 @@ from goalgraph.graph.coordination.health import conditions
 from goalgraph.graph.coordination.hooks import Hooks
 from goalgraph.graph.coordination.reassigning import Reassigning
 from goalgraph.graph.driving import driving
+from goalgraph.graph.foresight import Foresight
 from goalgraph.graph.humans.approval import ApprovalPolicy
 from goalgraph.graph.humans.door import admit
 from goalgraph.graph.humans.thread import read_thread, saver_of
 from goalgraph.graph.intake import complete, valid_plan
 from goalgraph.graph.ledger.accounts import Accounts
 from goalgraph.graph.loop import finish, iterate
-from goalgraph.graph.planning import drafted, estimated, request_of
 from goalgraph.graph.policies import ExecutionPolicy, Limits, PlanningPolicy
 from goalgraph.graph.revision.calling import Calls
 from goalgraph.graph.revision.rules import Rules
@@ -37,20 +37,15 @@ from goalgraph.graph.steps.nesting import around, ledgers_around
 from goalgraph.graph.storage.savers import AnyLoopSaver, for_any_loop
 from goalgraph.graph.storage.updating import kept
 from goalgraph.logs import run_begun
-from goalgraph.planner.alternatives import BestOf
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.compilation import compile_plan
-from goalgraph.planner.decision import Decision
 from goalgraph.planner.decomposer import Decomposer
-from goalgraph.planner.estimate import Estimate
-from goalgraph.planner.expansion import expand_plans
 from goalgraph.planner.history import History
 from goalgraph.planner.library import PlanLibrary
 from goalgraph.planner.plan import Plan
 from goalgraph.planner.prices import Price
 from goalgraph.planner.reviewed import PlanInReview
 from goalgraph.planner.reviser import Reviser
-from goalgraph.planner.validation import PlanPolicy, checked
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.specialists.roles import RoleMaker
 from goalgraph.specialists.routing.pinging import Condition
@@ -64,13 +59,13 @@ _SUPERSTEPS = 25
 _SUPERSTEPS_OF_REVISION = 10
 
 
-class PlanAgent(Chained, CompiledStateGraph[Any, Any, Any, Any]):
+class PlanAgent(Foresight, Chained, CompiledStateGraph[Any, Any, Any, Any]):
     """A compiled graph that plans and does goals.
 
     Use it as any compiled graph: ``invoke``, ``ainvoke``, ``stream``, ``astream``, as a node of another graph, in a
     chain. Input is ``{"goal": ...}`` or ``{"messages": [...]}``, with ``plan`` (a `Plan`, a mapping, a path, or an
     alias in the library) and ``inputs`` where wanted. ``config["max_concurrency"]`` limits the steps that run at the
-    same time.
+    same time. For its attributes see `create_plan_agent`, out of whose arguments they are made.
     """
 
     def __init__(
@@ -113,18 +108,17 @@ class PlanAgent(Chained, CompiledStateGraph[Any, Any, Any, Any]):
         self.coordination = coordination
 
     @property
-    def policy(self) -> PlanPolicy:
-        """What every plan of the agent's must hold, whoever wrote it."""
-        policy = self.planning.of(self.limits)
-        return policy if self.roles is None else self.roles.policy(policy)
-
-    @property
     def card(self) -> SpecialistCard:
         """What another agent sees of this one, where it is one of its specialists: it can do what its own can."""
         return self.registry.card(str(self.name))
 
     def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:
         """Stream a run; see ``CompiledStateGraph.astream``.
+
+        Args:
+            input: What a run begins with (see the class), a ``Command`` that resumes, or None: the run goes on.
+            config: With a ``thread_id`` where there is a checkpointer.
+            **kwargs: LangGraph's, such as ``stream_mode``.
 
         Raises:
             InvalidGoal: Neither a goal nor a plan is given.
@@ -175,21 +169,21 @@ class PlanAgent(Chained, CompiledStateGraph[Any, Any, Any, Any]):
             raise GraphDrained(run.control.drain_reason or "shutdown")
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        """Run to the end and return the result: ``answer``, ``status``, ``plan``, ``outcomes`` and so on."""
+        """Run to the end and return the `RunResult`; what it is given, and raises: see `astream`."""
         graph: Any = super()
         if not wants_result(kwargs):
             return await graph.ainvoke(input, config, **kwargs)
         return usual_result(await graph.ainvoke(input, config, **kwargs, version="v2"))
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        """Run to the end, from sync code, also inside a running event loop; returns what `ainvoke` does."""
+        """Do what `ainvoke` does, from sync code, also inside a running event loop."""
         graph: Any = super()
         if not wants_result(kwargs):
             return graph.invoke(input, config, **kwargs)
         return usual_result(graph.invoke(input, config, **kwargs, version="v2"))
 
     def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:
-        """Stream a run from sync code; the same engine as `astream`, also inside a running event loop.
+        """Do what `astream` does, from sync code, also inside a running event loop.
 
         Raises:
             asyncio.InvalidStateError: The checkpointer is an async one that belongs to the very loop this call blocks.
@@ -227,91 +221,6 @@ class PlanAgent(Chained, CompiledStateGraph[Any, Any, Any, Any]):
         plan = valid_plan(source, inputs, self.policy, cards, self.library)
         review = PlanInReview(goal=values.get("goal") or "", plan=plan, is_given=True) if self.approval.plan else None
         return {"plan": compile_plan(plan, cards), "review": review}
-
-    async def aplan(
-        self,
-        goal: str,
-        *,
-        inputs: Mapping[str, JsonValue] | None = None,
-        constraints: Sequence[str] = (),
-        alternatives: int = 1,
-        history: History | None = None,
-        prices: Mapping[str, Price] | None = None,
-        on_decision: Callable[[Decision], None] | None = None,
-    ) -> Plan:
-        """Make the plan that a run of this goal would begin with, and run nothing; see `generate_plan`.
-
-        Save it, edit it, and run it later: ``agent.invoke({"goal": ..., "plan": plan})``.
-
-        Raises:
-            InvalidGoal: The goal is empty, or nothing can be made of it.
-            PlannerError: No plan could be made.
-            InvalidPlan: The planner's plan has problems.
-        """
-        given = (*self.planning.constraints, *constraints)
-        request = request_of(goal, self.registry.cards, self.policy, inputs, given, on_decision)
-        best = BestOf(self.decomposer, alternatives, history=history or self.history, prices=prices or self.prices)
-        return await drafted(best, request, self.library)
-
-    def plan(
-        self,
-        goal: str,
-        *,
-        inputs: Mapping[str, JsonValue] | None = None,
-        constraints: Sequence[str] = (),
-        alternatives: int = 1,
-        history: History | None = None,
-        prices: Mapping[str, Price] | None = None,
-        on_decision: Callable[[Decision], None] | None = None,
-    ) -> Plan:
-        """Do what `aplan` does, from sync code, also inside a running event loop."""
-        return finish(
-            lambda: self.aplan(
-                goal,
-                inputs=inputs,
-                constraints=constraints,
-                alternatives=alternatives,
-                history=history,
-                prices=prices,
-                on_decision=on_decision,
-            )
-        )
-
-    def estimate(
-        self,
-        plan: Plan,
-        *,
-        goal: str = "",
-        inputs: Mapping[str, JsonValue] | None = None,
-        history: History | None = None,
-        prices: Mapping[str, Price] | None = None,
-    ) -> Estimate:
-        """Return what is known beforehand of a run of a plan: its order, who is asked, tokens, USD and seconds.
-
-        Args:
-            plan: As it is written.
-            goal: Of the run.
-            inputs: Of the run, as far as they are known.
-            history: What earlier runs tell.
-            prices: The caller's own, by name of model, in USD per million tokens.
-
-        Raises:
-            InvalidPlan: The plan has problems.
-        """
-        policy, cards = self.policy, self.registry.cards
-        whole = checked(expand_plans(plan, self.library) if self.library is not None else plan, policy, cards)
-        return estimated(
-            whole,
-            self.registry,
-            policy=policy,
-            roles=self.roles,
-            goal=goal,
-            synthesizer=self.synthesizer,
-            execution=self.execution,
-            history=history or self.history,
-            prices=prices or self.prices,
-            inputs=inputs,
-        )
 
     async def acheck(self) -> dict[str, Condition]:
         """Ping all specialists that have a ``ping``, at once; by name, those without one left out."""

@@ -86,8 +86,7 @@ def create_plan_agent(
         model: Plans (and, unless ``synthesis`` says otherwise, nothing else): ``"provider:name"``, a chat model, or
             None for the rule-based `OfflineDecomposer`, which needs no network.
         specialists: Who does the steps: functions, `@specialist` functions, Runnables, compiled graphs, chat models,
-            or objects
-            of your own with ``card`` and ``run``. Copied: later changes of a registry do not reach the agent.
+            or objects of your own with ``card`` and ``run``. Copied: later changes of a registry do not reach it.
         decomposer: Plans in place of the model.
         synthesis: ``"concatenate"`` (default), ``"last_wins"``, ``"model"``, a callable, or a `Synthesizer`.
         response_format: The form of ``result["structured_response"]``: a pydantic model, or the JSON Schema of an
@@ -119,7 +118,6 @@ def create_plan_agent(
         history: What earlier runs tell, for estimates: ``History.of(result["outcomes"].values())``.
         prices: Your own, by name of model, in USD per million tokens; they win over those of genai-prices, in
             estimates and budgets.
-        hooks: What callers decide while a run goes on, such as functions marked with `on_quorum`; see `as_hooks`.
         prompts: Templates in your own words in place of those of planner, reviser and synthesis: `Prompts`, texts by
             name, or a folder of ``<name>.md``. Specialists take theirs from whoever makes them.
         requests_per_second: Most calls to the model's provider, or by provider (``{"openai": 9}``), where the model is

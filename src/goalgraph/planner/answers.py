@@ -17,6 +17,7 @@ from goalgraph.errors import (
     PlannerTruncated,
     PlanProblem,
 )
+from goalgraph.errors.codes import ProblemCode
 from goalgraph.models import Ending, ending
 
 if TYPE_CHECKING:
@@ -149,5 +150,5 @@ def _with(keys: Collection[str]) -> str:
     return "with " + " and ".join(map(repr, keys))
 
 
-def _problem(code: str, message: str) -> PlanProblem:
+def _problem(code: ProblemCode, message: str) -> PlanProblem:
     return PlanProblem(code=code, message=message, hint="answer with that object alone, whole and only once")

@@ -68,7 +68,7 @@ class PlanBuilder:
         self._steps: list[Step] = []
 
     def add(self, step: Step) -> StepRef:
-        """Add a step that is made already."""
+        """Add a ``step`` that is made already."""
         self._steps.append(step)
         return StepRef(step.id)
 
@@ -84,11 +84,20 @@ class PlanBuilder:
         )
 
     agent = _adding(steps.agent)
+    """Add what `goalgraph.planner.steps.agent` makes."""
     approval = _adding(steps.approval)
+    """Add what `goalgraph.planner.steps.approval` makes."""
     ask = _adding(steps.ask)
+    """Add what `goalgraph.planner.steps.ask` makes."""
     condition = _adding(steps.condition)
+    """Add what `goalgraph.planner.steps.condition` makes."""
     map = _adding(steps.map)
+    """Add what `goalgraph.planner.steps.map` makes."""
     parallel = _adding(steps.parallel)
+    """Add what `goalgraph.planner.steps.parallel` makes."""
     sub_plan = _adding(steps.sub_plan)
+    """Add what `goalgraph.planner.steps.sub_plan` makes."""
     transform = _adding(steps.transform)
+    """Add what `goalgraph.planner.steps.transform` makes."""
     wait = _adding(steps.wait)
+    """Add what `goalgraph.planner.steps.wait` makes."""

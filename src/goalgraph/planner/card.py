@@ -16,6 +16,7 @@ class SpecialistCard(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
+    """Unique; what plans call it."""
     description: str = ""
     """What it does, for whom and from what, in a sentence or two; planners choose by it."""
     capabilities: tuple[str, ...] = ()

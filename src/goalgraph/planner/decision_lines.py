@@ -11,7 +11,7 @@ _FIELDS = ("kind", "subject", "chosen", "alternatives", "rationale", "by", "dige
 
 
 def decisions_as_lines(decisions: Iterable[Decision]) -> str:
-    """Write decisions as JSON, one on each line, in the order given: ``result["decisions"]``, or some of them.
+    """Write ``decisions`` as JSON, one on each line, in the order given: ``result["decisions"]``, or some of them.
 
     A line has ``kind``, ``subject``, ``chosen``, ``alternatives``, ``rationale``, ``by`` (null where that is not
     known), ``digest`` and ``at``, as `Decision` has them. What was filled in, and evidence, is left out.

@@ -24,10 +24,13 @@ class PlanRequest:
     """All that a planner is told."""
 
     goal: str
+    """In words, as the caller gave it."""
     cards: tuple[SpecialistCard, ...]
     """The specialists there are; a plan may name no other."""
     policy: PlanPolicy = field(default_factory=PlanPolicy)
+    """What the plan must hold."""
     inputs: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    """Of the run, by name; expressions of the plan may use them."""
     rejected: tuple[RejectedPlan, ...] = ()
     """Plans for this goal that a human did not want, the last one last; the next is to be better, not the same."""
     constraints: tuple[str, ...] = ()

@@ -58,6 +58,7 @@ class Estimate(Shown):
     tokens: Range | None = None
     """Sent to models and answered by them. None: not known; the same of what follows."""
     cost_usd: Range | None = None
+    """What models will be paid, in USD."""
     seconds: Range | None = None
     """Of the steps, as they run at the same time or after each other; without the time that people take, and without
     what is waited for."""

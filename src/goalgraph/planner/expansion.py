@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from goalgraph.errors import InvalidAlias, InvalidPlan, PlanProblem, UnknownPlan
+from goalgraph.errors.codes import ProblemCode
 from goalgraph.planner.library import PlanLibrary, parse_reference
 from goalgraph.planner.plan import Branch, ConditionStep, MapStep, ParallelStep, Plan, Step, SubPlanStep
 
@@ -148,13 +149,13 @@ def _looked_up(library: PlanLibrary, reference: str) -> Plan | PlanProblem:
     try:
         return library.load(*parse_reference(reference))
     except (UnknownPlan, InvalidAlias) as error:
-        code = "unknown_plan" if isinstance(error, UnknownPlan) else "invalid_alias"
+        code: ProblemCode = "unknown_plan" if isinstance(error, UnknownPlan) else "invalid_alias"
         return _problem(code, "", str(error).removesuffix(f"; {error.hint}"), error.hint)
     except InvalidPlan as error:
         return _problem("unreadable_plan", "", f"the plan {reference!r} cannot be read: {error}", "correct its file")
 
 
-def _problem(code: str, step: str, message: str, hint: str) -> PlanProblem:
+def _problem(code: ProblemCode, step: str, message: str, hint: str) -> PlanProblem:
     return PlanProblem(code=code, step=step, field="plan", message=message, hint=hint)
 
 

@@ -28,6 +28,7 @@ class FolderLibrary:
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
+        """The folder."""
 
     def save(self, alias: str, plan: Plan) -> int:
         """Save a plan; see `PlanLibrary`. Once it returns, the plan is on the disk."""

@@ -55,6 +55,7 @@ class History(_Stored):
     """
 
     specialists: dict[str, Experience] = {}
+    """What is known of each, by name."""
     items: dict[str, tuple[_Count, ...]] = {}
     """Numbers of items that maps went through, by the map's step id; inside of another's items ``"outer[*].inner"``."""
 
@@ -88,23 +89,23 @@ class History(_Stored):
         return History(specialists=specialists, items=items)
 
     def seconds(self, specialist: str) -> Range | None:
-        """How long an attempt of a specialist takes; None: not known, the same of what follows."""
+        """Seconds that an attempt of the ``specialist`` takes; None: not known, the same of what follows."""
         return _range(self._of(specialist).seconds)
 
     def input_tokens(self, specialist: str) -> Range | None:
-        """Tokens that an attempt of a specialist sends to models."""
+        """Tokens that an attempt of the ``specialist`` sends to models."""
         return _range(self._of(specialist).input_tokens)
 
     def output_tokens(self, specialist: str) -> Range | None:
-        """Tokens that models answer to it."""
+        """Tokens that models answer to an attempt of the ``specialist``."""
         return _range(self._of(specialist).output_tokens)
 
     def cost_usd(self, specialist: str) -> Range | None:
-        """What an attempt of a specialist costs."""
+        """What an attempt of the ``specialist`` costs, in USD."""
         return _range(self._of(specialist).cost_usd)
 
     def count_of_items(self, map_id: str) -> Range | None:
-        """How many items a map goes through."""
+        """How many items the map of the id ``map_id`` goes through."""
         return _range(self.items.get(map_id, ()))
 
     def as_json(self) -> dict[str, JsonValue]:
@@ -114,7 +115,7 @@ class History(_Stored):
 
     @classmethod
     def read(cls, source: str | bytes | Mapping[str, JsonValue]) -> "History":
-        """Read what `as_json` gave, as data or as text.
+        """Read a ``source`` that `as_json` gave, as data or as text.
 
         Raises:
             GoalgraphError: It is something else.

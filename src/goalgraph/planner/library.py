@@ -64,13 +64,21 @@ class PlanLibrary(Protocol):
 
         A plan that does not differ from the newest version is that version.
 
+        Args:
+            alias: Name under which it is found again: letters, digits, ``_``, ``-`` and ``.``.
+            plan: As it is to be kept.
+
         Raises:
             InvalidAlias: The alias cannot be used, or differs from another one by case alone.
         """
         ...
 
     def load(self, alias: str, version: int | None = None) -> Plan:
-        """Return a version of a plan; without a number, the newest.
+        """Return a version of a plan.
+
+        Args:
+            alias: As it was saved.
+            version: From 1; the newest where absent.
 
         Raises:
             UnknownPlan: There is no such alias or version.
@@ -83,7 +91,7 @@ class PlanLibrary(Protocol):
         ...
 
     def versions(self, alias: str) -> tuple[PlanVersion, ...]:
-        """List the versions of a plan, the oldest first.
+        """List the versions of the plan under ``alias``, the oldest first.
 
         Raises:
             UnknownPlan: There is no such alias.

@@ -36,7 +36,7 @@ _OF_STAND_INS = ("no_specialist", "no_steps")
 class ModelDecomposer:
     """Plans with a chat model.
 
-    Example:
+    Examples:
         >>> from goalgraph.testing import ScriptedChatModel
         >>> step = {"id": "read", "agent": "reader", "task": "Read it.", "depends_on": []}
         >>> decomposer = ModelDecomposer(ScriptedChatModel([{"name": "demo", "steps": [step]}]))

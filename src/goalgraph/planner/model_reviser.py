@@ -33,7 +33,7 @@ _OF_STAND_INS = "no_specialist"
 class ModelReviser:
     """Revises with a chat model.
 
-    Example:
+    Examples:
         >>> from goalgraph.testing import ScriptedChatModel
         >>> change = {"rationale": "The page is gone; nothing replaces it.", "drop": ["page"]}
         >>> reviser = ModelReviser(ScriptedChatModel([change]))

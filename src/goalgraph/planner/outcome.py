@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from goalgraph.errors.codes import StepErrorCode
 from goalgraph.planner.decision import Decision
 from goalgraph.shown import Shown
 
@@ -31,11 +32,8 @@ class _Stored(BaseModel):
 class StepError(_Stored):
     """Why a step failed."""
 
-    code: str
-    """Stable: ``raised``, ``timeout``, ``invalid_output``, ``output_too_large``, ``invalid_input``, ``dependency``,
-    ``limit`` (a model call was not made, which might have broken a limit of the run), ``tie``,
-    ``no_quorum``; of what was cancelled ``decided``: a vote did not need it;
-    ``unavailable``: nobody is fit to be given the step."""
+    code: StepErrorCode
+    """Stable; which there are, and what they mean, is on the page on troubleshooting."""
     message: str
     """What happened, in a line."""
     type: str = ""
@@ -46,16 +44,22 @@ class Artifact(_Stored):
     """A file that a step wrote."""
 
     path: str
+    """Where it is, as the specialist gave it."""
     media_type: str = "application/octet-stream"
+    """Such as ``"image/svg+xml"``."""
     title: str = ""
+    """What people call it; empty where nobody has said."""
 
 
 class Usage(_Stored):
     """What models were asked for, in tokens, calls, and USD."""
 
     input_tokens: int = 0
+    """Of prompts."""
     output_tokens: int = 0
+    """Of answers."""
     calls: int = 0
+    """Of models."""
     cost_usd: float = 0.0
     """Of the calls that were priced; only runs with limits price them."""
     unpriced_calls: int = 0
@@ -87,7 +91,9 @@ class Outcome(Shown, _Stored):
     """The result of a step; written once and never changed."""
 
     step: str
+    """Its id; of an item of a map ``"each[0]"``."""
     status: Status
+    """How it ended."""
     output: JsonValue = None
     """Plain JSON, normalised and capped."""
     confidence: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -95,15 +101,19 @@ class Outcome(Shown, _Stored):
     confidence_reason: str = ""
     """Why it is not higher, where that was said."""
     error: StepError | None = None
+    """Why it did not succeed; None where it did, or was skipped."""
     specialist: str | None = None
     """Who did it; a fallback's name where the first choice failed."""
     attempts: int = 0
+    """By all specialists that tried it."""
     usage: Usage = Usage()
+    """What its model calls took, of all attempts."""
     started_at: str | None = None
     """ISO 8601, UTC: when its dependencies were done and it had its slot."""
     seconds: float = 0.0
     """From ``started_at`` to the end, waits between attempts included."""
     artifacts: tuple[Artifact, ...] = ()
+    """Files that it wrote."""
     degraded: tuple[str, ...] = ()
     """Why the outcome is less than was asked for; empty where it is not."""
     signals: tuple[str, ...] = ()

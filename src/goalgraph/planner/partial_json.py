@@ -20,7 +20,7 @@ class PartialObject:
     there in part, so that what was there once changes no more. Prose and objects of other keys are passed over. Each
     character is looked at once.
 
-    Example:
+    Examples:
         >>> reader = PartialObject(("name", "steps"))
         >>> reader.feed('Here: {"name": "n", "steps": [{"id": "a"}, {"id"')
         True

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from goalgraph.errors import InvalidPlan, PlanProblem
+from goalgraph.errors.codes import ProblemCode
 from goalgraph.planner.checks.suggestions import Suggestions, listed
 from goalgraph.planner.naming import inner_steps
 from goalgraph.planner.placement import placed, still_needed
@@ -43,6 +44,7 @@ class PlanPatch(BaseModel):
     replace: tuple[Step, ...] = ()
     """Whole steps, each in place of the one that has its id, and where that stands."""
     drop: tuple[StepId, ...] = ()
+    """Ids of steps that are taken out."""
     rewire: dict[StepId, tuple[StepId, ...]] = Field(default_factory=dict)
     """New ``depends_on`` of steps, by id; what their expressions name they wait for all the same."""
     rationale: Annotated[str, StringConstraints(max_length=2_000)] = ""
@@ -220,11 +222,11 @@ class _Work:
             hint = suggestions.hint(step_id, known, f"there are: {listed(known)}")
             self._refuse("unknown_step", step_id, name, "the plan has no step of this id", hint)
 
-    def _refuse(self, code: str, step_id: str, name: str, message: str, hint: str) -> None:
+    def _refuse(self, code: ProblemCode, step_id: str, name: str, message: str, hint: str) -> None:
         self.refused.add(step_id)
         self._problem(code, step_id, name, message, hint)
 
-    def _problem(self, code: str, step_id: str, name: str, message: str, hint: str) -> None:
+    def _problem(self, code: ProblemCode, step_id: str, name: str, message: str, hint: str) -> None:
         self.problems.append(PlanProblem(code=code, step=step_id, field=name, message=message, hint=hint))
 
 

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from pydantic import JsonValue
 
 from goalgraph.errors import InvalidPlan, PlanProblem
+from goalgraph.errors.codes import ProblemCode
 from goalgraph.planner import steps as make
 from goalgraph.planner.plan import AgentStep, OnFailure, Plan, Step
 from goalgraph.planner.references import Reference, StepRef, Value, expr, item, plain, quoted
@@ -27,7 +28,7 @@ def pipeline(
 ) -> Plan:
     """Make a plan in which each works on what the one before gave.
 
-    Example:
+    Examples:
         >>> plan = pipeline("reader", ("writer", "Write a summary"), input={"file": "{{ input.file }}"})
         >>> plan.step("writer").input
         {'previous': '{{ steps.reader.output }}'}
@@ -63,7 +64,7 @@ def map_reduce(
 ) -> Plan:
     """Make a plan in which one works on every item of a list, and another on all the results.
 
-    Example:
+    Examples:
         >>> plan = map_reduce("{{ input.files }}", "reader", "writer", task="Read the file", reduce_task="Sum it up")
         >>> [step.id for step in plan.steps], plan.step("reduce").input
         (['map', 'reduce'], {'results': '{{ steps.map.output }}'})
@@ -105,7 +106,7 @@ def consensus(
     The judge decides as long as one of the voters answered. Without a judge the plan has one step, ``votes``: its
     output is the winner's, and voters who can change nothing any more are stopped.
 
-    Example:
+    Examples:
         >>> plan = consensus("Is the patch safe?", ["alice", "bob"], "carol", input={"patch": "{{ input.patch }}"})
         >>> plan.step("judge").input["answers"]
         '{{ steps.votes.output }}'
@@ -151,10 +152,10 @@ def consensus(
         for voter in asked
     ]
     if not asked:
-        raise _empty("voters", "name at least one specialist who answers")
+        raise _empty("no_voters", "voters", "name at least one specialist who answers")
     if judge is None:
         if isinstance(quorum, int) and quorum > len(asked):
-            raise _empty("quorum", f"ask for at most {len(asked)} of {len(asked)} voters, or for a share")
+            raise _empty("no_quorum", "quorum", f"ask for at most {len(asked)} of {len(asked)} voters, or for a share")
         voted = make.parallel(
             group, asked, concurrency=concurrency, on_failure="continue", quorum=quorum, vote=vote or Vote()
         )
@@ -184,7 +185,7 @@ def route(
 
     The last step, ``answer``, has the output of the one who was chosen.
 
-    Example:
+    Examples:
         >>> plan = route("clerk", {"billing": "accountant", "other": "helpdesk"}, task="Answer the mail")
         >>> plan.step("billing").when
         "steps.route.output == 'billing'"
@@ -246,7 +247,7 @@ def hierarchy(
 ) -> Plan:
     """Make a plan of plans.
 
-    Example:
+    Examples:
         >>> research = pipeline("searcher", "reader")
         >>> plan = hierarchy({"research": research, "report": "report@2"}, closing="editor", inputs={"topic": "tea"})
         >>> plan.step("report").input
@@ -341,7 +342,7 @@ def _choice_task(task: str, names: Sequence[str], otherwise: Worker | None) -> s
 
 def _check_routes(labels: Sequence[str], names: Sequence[str], workers: Iterable[Worker]) -> None:
     if not labels:
-        raise _empty("routes", "name at least one route and who takes it")
+        raise _empty("no_routes", "routes", "name at least one route and who takes it")
     problems = [
         PlanProblem(
             code="duplicate_route",
@@ -366,6 +367,6 @@ def _check_routes(labels: Sequence[str], names: Sequence[str], workers: Iterable
         raise InvalidPlan(problems, source="the pattern")
 
 
-def _empty(what: str, hint: str) -> InvalidPlan:
-    problem = PlanProblem(code=f"no_{what}", message=f"expected {what}, found none", hint=hint)
+def _empty(code: ProblemCode, what: str, hint: str) -> InvalidPlan:
+    problem = PlanProblem(code=code, message=f"expected {what}, found none", hint=hint)
     return InvalidPlan([problem], source="the pattern")

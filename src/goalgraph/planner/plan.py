@@ -6,7 +6,6 @@ from typing import Annotated, Literal, cast
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -15,9 +14,10 @@ from pydantic import (
     Tag,
 )
 
-from goalgraph.planner.durations import checked_duration, checked_time
+from goalgraph.planner.durations import checked_time
 from goalgraph.planner.estimable import Estimable
 from goalgraph.planner.roles import Role
+from goalgraph.planner.values import Count, Duration, Join, Name, OnFailure, Seconds, StepId, Text, Variable
 from goalgraph.planner.votes import Voting
 
 __all__ = [
@@ -42,29 +42,6 @@ __all__ = [
     "TransformStep",
     "WaitStep",
 ]
-
-STEP_ID = r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}$"
-
-StepId = Annotated[str, StringConstraints(pattern=STEP_ID)]
-"""Letters, digits, ``_``, ``-`` and ``.``, at most 128 of them, not starting with ``-`` or ``.``."""
-
-Join = Literal["all_success", "all_done", "any_success"]
-"""When a step may run: all dependencies succeeded (default), all are over, or one succeeded."""
-
-OnFailure = Literal["fail_fast", "continue", "wait_all"]
-"""What the failure of a branch or an item does to the whole.
-
-``fail_fast``: the others are cancelled, the whole fails. ``wait_all``: the others go on to their end, then the whole
-fails. ``continue``: the whole succeeds with what succeeded, as long as anything did, and says what is missing.
-"""
-
-_Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
-_Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128)]
-_Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
-_Count = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
-_Duration = Annotated[float | str, BeforeValidator(checked_duration)]
-"""Seconds, or text such as ``"90s"``, ``"15m"``, ``"1h30m"``, ``"2d"``, or an expression that gives one of these."""
-_Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 
 
 class _Stored(BaseModel):
@@ -97,11 +74,13 @@ class _Step(_Stored):
     """What every step has."""
 
     id: StepId
+    """Unique in its plan."""
     depends_on: tuple[StepId, ...] = ()
     """Steps whose outcomes this one needs, beside those its expressions name."""
     when: str | None = None
     """Expression; where it is false the step is skipped."""
     join: Join = "all_success"
+    """What must be true of its dependencies for it to run."""
     optional: bool = False
     """A failure lowers the quality of the answer but stops no dependant."""
 
@@ -123,22 +102,23 @@ class AgentStep(Voting, _CopiedStep):
     """
 
     type: Literal["agent"] = "agent"
-    task: _Text | None = None
+    task: Text | None = None
     """What is to be done, self-contained, in words; the id says it where this is absent."""
-    agent: _Name | None = None
+    agent: Name | None = None
     """Name of the specialist."""
-    agents: tuple[_Name, ...] = ()
+    agents: tuple[Name, ...] = ()
     """Names of several specialists, in place of ``agent``."""
-    requires: tuple[_Name, ...] = ()
+    requires: tuple[Name, ...] = ()
     """Capabilities, all of which the specialist must have; used where ``agent`` is absent."""
     input: dict[str, JsonValue] = Field(default_factory=dict)
     """Arguments; strings may hold expressions such as ``{{ steps.read.output.rows }}``."""
-    timeout: _Seconds | None = None
+    timeout: Seconds | None = None
     """Seconds for one attempt, counted from the moment the step really starts."""
     retry: Retry | None = None
-    fallback: tuple[_Name, ...] = ()
+    """How often it is tried; absent: as the execution policy says."""
+    fallback: tuple[Name, ...] = ()
     """Specialists to try, in this order, once the first one's attempts are used up."""
-    constraints: tuple[_Text, ...] = ()
+    constraints: tuple[Text, ...] = ()
     """Free text the specialist must heed, such as ``"under 1000 words"``."""
     min_confidence: Annotated[float, Field(ge=0, le=1, strict=True)] | None = None
     """Below this confidence the outcome counts as weak and the answer as degraded."""
@@ -151,11 +131,11 @@ class HumanApprovalStep(_Step):
     """
 
     type: Literal["human_approval"] = "human_approval"
-    prompt: _Text
+    prompt: Text
     """The question; may hold expressions."""
-    assignee: _Text | None = None
+    assignee: Text | None = None
     """Who is asked; may be an expression."""
-    deadline: _Duration | None = None
+    deadline: Duration | None = None
     """How long after the step's turn has come the answer may take."""
     on_timeout: Literal["reject", "approve", "escalate"] = "reject"
     """What a passed deadline means; ``escalate`` asks once more, marked as such and without a deadline."""
@@ -165,15 +145,15 @@ class HumanInputStep(_CopiedStep):
     """A human fills something in; the output is the answer."""
 
     type: Literal["human_input"] = "human_input"
-    prompt: _Text
+    prompt: Text
     """The question; may hold expressions."""
     answer_schema: dict[str, JsonValue] = Field(
         default_factory=dict, validation_alias="schema", serialization_alias="schema"
     )
     """JSON Schema of the answer; what does not fit is asked again."""
-    assignee: _Text | None = None
+    assignee: Text | None = None
     """Who is asked; may be an expression."""
-    deadline: _Duration | None = None
+    deadline: Duration | None = None
     """How long after the step's turn has come the answer may take; then the step has failed."""
 
 
@@ -181,7 +161,7 @@ class ConditionStep(_Step):
     """A fork: the steps of the branch that is not taken are skipped; the output is true or false."""
 
     type: Literal["condition"] = "condition"
-    test: _Text = Field(validation_alias="if", serialization_alias="if")
+    test: Text = Field(validation_alias="if", serialization_alias="if")
     """Expression that decides."""
     then: "tuple[Branch, ...]" = ()
     """Steps that run only if it is true: ids of steps that stand elsewhere, or the steps themselves."""
@@ -198,10 +178,11 @@ class ParallelStep(Voting, _Step):
     type: Literal["parallel"] = "parallel"
     branches: "tuple[_Branches, ...]" = Field(min_length=1)
     """Each a step, the id of one that stands elsewhere, or a list of them that run one after the other."""
-    concurrency: _Count | None = None
+    concurrency: Count | None = None
     """Most branches at work at the same time; absent: all."""
     on_failure: OnFailure = "wait_all"
-    timeout: _Seconds | None = None
+    """What a failed branch means for the others, and for the group."""
+    timeout: Seconds | None = None
     """Seconds for all branches together, counted from the start of the first one."""
     output: JsonValue = None
     """What the output is, with expressions; absent: the branches' outputs by id."""
@@ -213,14 +194,15 @@ class MapStep(_CopiedStep):
     type: Literal["map"] = "map"
     over: "_Items"
     """The list, or an expression that gives it."""
-    variable: _Variable = Field(default="item", validation_alias="as", serialization_alias="as")
+    variable: Variable = Field(default="item", validation_alias="as", serialization_alias="as")
     """What the step's expressions call the item; ``index`` counts them from 0."""
     step: "Step"
     """What is done with each item, with an id of its own choice."""
-    concurrency: _Count | None = None
+    concurrency: Count | None = None
     """Most items at work at the same time; absent: all."""
     on_failure: OnFailure = "wait_all"
-    timeout: _Seconds | None = None
+    """What a failed item means for the others, and for the map."""
+    timeout: Seconds | None = None
     """Seconds for all items together, counted from the start of the first one."""
 
 
@@ -231,13 +213,13 @@ class WaitStep(_Step):
     """
 
     type: Literal["wait"] = "wait"
-    duration: _Duration | None = None
+    duration: Duration | None = None
     """Counted from the end of what the step depends on, or from the start of the run."""
     until: Annotated[str, AfterValidator(checked_time)] | None = None
     """ISO 8601 with a time zone (UTC where there is none), or an expression that gives it."""
-    event: _Name | None = None
+    event: Name | None = None
     """Name of the event."""
-    timeout: _Seconds | None = None
+    timeout: Seconds | None = None
     """Seconds after which a wait for an event has failed."""
 
 
@@ -253,7 +235,7 @@ class SubPlanStep(_CopiedStep):
     """Alias in the library of plans, with a version if wanted (``"intake@2"``), or the plan itself."""
     input: dict[str, JsonValue] = Field(default_factory=dict)
     """Values of the plan's inputs; may hold expressions."""
-    timeout: _Seconds | None = None
+    timeout: Seconds | None = None
     """Seconds for all of it, counted from the start of its first step."""
 
 
@@ -331,20 +313,22 @@ class BudgetGuardrail(_Stored):
 
     type: Literal["budget"] = "budget"
     max_cost_usd: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+    """In USD, above 0."""
 
 
 class TimeoutGuardrail(_Stored):
     """What is not done this long after the start of the run is cancelled."""
 
     type: Literal["timeout"] = "timeout"
-    max_seconds: _Seconds
+    max_seconds: Seconds
+    """Above 0."""
 
 
 class ApprovalGuardrail(_Stored):
     """A human is asked before these steps run."""
 
     type: Literal["approval"] = "approval"
-    require_for: Annotated[tuple[_Name, ...], Field(min_length=1)]
+    require_for: Annotated[tuple[Name, ...], Field(min_length=1)]
     """Ids of steps, names of specialists, or capabilities."""
 
 
@@ -355,22 +339,28 @@ class Coordinator(_Stored):
     """How the plan as a whole is run."""
 
     id: Annotated[str, StringConstraints(max_length=200)] = ""
+    """A name for people; nothing depends on it."""
     strategy: Literal["parallel", "sequential"] = "parallel"
     """``sequential``: one step at a time, in plan order as far as dependencies allow."""
     guardrails: tuple[Guardrail, ...] = ()
+    """Bounds that the plan brings along; the stricter of them and the caller's own hold."""
 
 
 class Plan(Estimable, _Stored):
     """A validated-on-use graph of steps; the order of ``steps`` is the order they are shown in."""
 
     name: Annotated[str, StringConstraints(max_length=200)] = ""
+    """For people, at most 200 characters."""
     description: Annotated[str, StringConstraints(max_length=20_000)] = ""
+    """For people: what the plan is for."""
     inputs: dict[str, JsonValue] = Field(default_factory=dict)
     """Default values of the plan's inputs, by name; a run's own values win."""
     coordinator: Coordinator = Coordinator()
+    """How the plan as a whole is run."""
     roles: tuple[Role, ...] = ()
     """Specialists that are made for this plan, where the caller allows it: a list, or a mapping by name."""
     steps: tuple[Step, ...] = ()
+    """At least one, or the plan is not valid."""
     output: JsonValue = None
     """What the plan's result is, with expressions; None: the synthesis of its outcomes."""
 
@@ -382,7 +372,7 @@ class Plan(Estimable, _Stored):
         return plan_schema()
 
     def step(self, step_id: str) -> Step:
-        """Return the step of that id.
+        """Return the step of the id ``step_id``.
 
         Raises:
             KeyError: The plan has no such step.

@@ -13,7 +13,9 @@ class Price:
     """What a model costs, in USD per million tokens."""
 
     input: float
+    """Of tokens of prompts."""
     output: float
+    """Of tokens of answers."""
 
     def __post_init__(self) -> None:
         for name in ("input", "output"):

@@ -32,17 +32,21 @@ class RevisionRequest:
     """All that a reviser is told."""
 
     goal: str
+    """Of the run."""
     plan: Plan
     """As it runs: flat, with qualified ids."""
     outcomes: Mapping[str, Outcome]
     """What is recorded so far, by step; that of the trigger's step among it."""
     trigger: Trigger
+    """The step that calls for it, and why."""
     cards: tuple[SpecialistCard, ...]
     """The specialists there are; a patch may name no other."""
     check: Callable[[PlanPatch], tuple[PlanProblem, ...]]
     """Says all that is wrong with a patch; none: it can be applied."""
     policy: PlanPolicy = field(default_factory=PlanPolicy)
+    """What every plan must hold, the changed one too."""
     inputs: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    """Of the run, by name."""
     at_work: frozenset[str] = frozenset()
     """Ids of steps that are being done meanwhile: they go on as they are."""
     history: tuple[Decision, ...] = ()

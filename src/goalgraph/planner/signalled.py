@@ -19,6 +19,7 @@ class Signal(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
+    """Such as ``"handoff.ready"``."""
     step: str
     """Id of the step that has signalled it; the items of a map are numbered, as in ``each[0]``."""
     to: str = ALL

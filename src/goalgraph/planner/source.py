@@ -11,6 +11,7 @@ class Source(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     step: str
+    """Its id."""
     specialist: str | None = None
     """Who did it; None where it was no specialist's work."""
     title: str = ""

@@ -28,7 +28,7 @@ class Prompts:
     ``create_plan_agent(..., prompts=...)`` takes such an object, or what makes one, and passes it to all parts that ask
     its model; parts that are made apart, such as `ModelSynthesizer` or the built-in specialists, take ``prompts=`` too.
 
-    Example:
+    Examples:
         >>> prompts = Prompts({"summarize": "Shorten in {{ words }} words.\n<!-- user -->\n{{ text }}"})
         >>> prompts.messages("summarize", goal="g", task="t", text="long", words=5)
         ('Shorten in 5 words.', 'long')
@@ -67,7 +67,7 @@ class Prompts:
 
         Args:
             name: Its name, such as ``"synthesize"``.
-            values: Exactly the values that the built-in template names.
+            **values: Exactly the values that the built-in template names.
 
         Returns:
             The text, without white space at its ends.
@@ -79,7 +79,7 @@ class Prompts:
         return self._filled(name, name, values)
 
     def messages(self, name: str, /, **values: object) -> tuple[str, str]:
-        """Fill in a template of two messages, whose parts a line ``<!-- user -->`` divides.
+        """Fill in the template ``name`` of two messages, whose parts a line ``<!-- user -->`` divides.
 
         The template is divided before it is filled in: such a line in a value stays where it is.
 
@@ -95,7 +95,7 @@ class Prompts:
         return self._filled(name, f"{name} system", values), self._filled(name, f"{name} user", values)
 
     def digest(self, name: str, /) -> str:
-        """Return what tells the versions of a template apart: the beginning of the SHA-256 of the text in force.
+        """Return what tells versions of the template ``name`` apart: the beginning of the SHA-256 of the text in force.
 
         Returns:
             16 hexadecimal digits.
@@ -107,7 +107,7 @@ class Prompts:
         return hashlib.sha256(self._sources[name].encode("utf-8", "replace")).hexdigest()[:_DIGITS]
 
     def digests(self, names: Iterable[str]) -> dict[str, str]:
-        """Return the digests of several templates, by name, in the given order.
+        """Return the digests of several templates, by name, in the order of ``names``.
 
         Raises:
             InvalidPrompt: There is no template of one of the names.

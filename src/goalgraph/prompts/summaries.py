@@ -36,7 +36,7 @@ _AT_ONCE = 4
 class Summarizer:
     """Has a model summarise texts, in pieces that fit its window; where their summaries are too long together, again.
 
-    Example:
+    Examples:
         >>> async def ask(system: str, user: str) -> str:
         ...     return "shorter"
         >>> summarizer = Summarizer(ask=ask, limit=6000, goal="Compare the reports.", task="Compare the figures.")

@@ -30,13 +30,17 @@ class ArtifactStore(Protocol):
     def put(self, content: bytes, media_type: str) -> str:
         """Keep bytes; once this returns they are there to stay.
 
+        Args:
+            content: The bytes.
+            media_type: What they are, such as ``"application/json"``.
+
         Returns:
             A reference, at most some hundred characters; the same content may have the same one.
         """
         ...
 
     def get(self, reference: str) -> bytes:
-        """Return what was kept under a reference, unchanged.
+        """Return what was kept under the ``reference`` that `put` gave, unchanged.
 
         Raises:
             MissingArtifact: Nothing is kept under it, or it is none.
@@ -54,6 +58,7 @@ class FolderArtifacts:
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root).absolute()
+        """The folder, absolute."""
 
     def put(self, content: bytes, media_type: str) -> str:
         """Keep bytes; see `ArtifactStore`. The type is not kept: who holds the reference knows it."""
@@ -93,7 +98,7 @@ class FolderArtifacts:
         return content
 
     def path_of(self, reference: str) -> Path:
-        """Return the file of a reference, whether it is there or not.
+        """Return the file of a ``reference``, whether it is there or not.
 
         Raises:
             MissingArtifact: It is no reference of such a folder.

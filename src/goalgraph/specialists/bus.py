@@ -24,6 +24,7 @@ class Message:
     topic: str | None = None
     """None where it was sent to the step or its specialist."""
     body: JsonValue = None
+    """What was told: plain JSON, at most 100,000 characters of it."""
     at: str
     """ISO 8601, UTC."""
 

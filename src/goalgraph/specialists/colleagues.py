@@ -59,7 +59,7 @@ class Colleagues:
             self._desk.close()
 
     def publish(self, topic: str, message: object) -> None:
-        """Tell something to all who subscribe to a topic, now or later in this process.
+        """Tell a ``message`` to all who subscribe to a ``topic``, now or later in this process.
 
         Messages are not recorded: a run that is resumed has none of those from before.
 
@@ -90,6 +90,10 @@ class Colleagues:
         has taken it and is done again does not get it anew. A run that is resumed has none of those from before. A
         name that is both a step's and a specialist's is one mailbox.
 
+        Args:
+            step_or_specialist: Id of a step, or name of a specialist.
+            message: Anything with a JSON form, at most 100,000 characters of it.
+
         Raises:
             UnknownSpecialist: No step and no specialist has that name.
             TypeError: The message has no JSON form.
@@ -116,7 +120,7 @@ class Colleagues:
         return await self.desk.receive(timeout)
 
     def wait(self, awaitable: Awaitable[T]) -> T:
-        """Wait for something of this context in the thread of a sync specialist: ``context.wait(context.receive())``.
+        """Wait for an ``awaitable`` of this context in a sync specialist's thread: ``context.wait(context.receive())``.
 
         Raises:
             RuntimeError: This is the event loop, which would stand still.
@@ -135,7 +139,7 @@ class Colleagues:
         return SharedState(desk.office().store, desk.root, desk.check)
 
     def lock(self, name: str) -> "StepLock":
-        """Return a lock that one of all steps of the run holds at a time; for ``async with``, and ``with`` in threads.
+        """Return the lock ``name``, held by one step of the run at a time; for ``async with``, and ``with`` in threads.
 
         First come, first served; it cannot be taken twice, nor by whom the holder delegates to. It is given back when
         the attempt ends, in whatever way. It is one of this process: nobody else's run knows of it.

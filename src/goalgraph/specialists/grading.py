@@ -58,7 +58,7 @@ class ModelGrader:
     Goal, task, input and result are data to it: a result that asks for a good grade is judged like any other. The grade
     is not part of the run's streamed answer.
 
-    Example:
+    Examples:
         >>> from goalgraph.testing import ScriptedChatModel
         >>> grade = {"reason": "The second figure has no source.", "confidence": 0.4}
         >>> grader = ModelGrader(ScriptedChatModel([grade]), "Every figure has its source.")

@@ -34,6 +34,9 @@ class SpecialistRegistry:
     def register(self, one: object) -> Specialist:
         """Add a specialist.
 
+        Args:
+            one: What `create_plan_agent` takes as a specialist.
+
         Raises:
             InvalidSpecialist: It has no card or no place for a step, or its name is blank, taken, looks like a taken
                 one, or cannot name a node; or it is a replica of nobody who is here.
@@ -75,7 +78,7 @@ class SpecialistRegistry:
         return found
 
     def unregister(self, name: str) -> Specialist:
-        """Take a specialist out and return it.
+        """Take the specialist called ``name`` out and return it.
 
         Raises:
             UnknownSpecialist: There is none of that name.
@@ -88,7 +91,7 @@ class SpecialistRegistry:
         return found
 
     def get(self, name: str) -> Specialist:
-        """Return the specialist of that name.
+        """Return the specialist called ``name``.
 
         Raises:
             UnknownSpecialist: There is none.
@@ -107,7 +110,7 @@ class SpecialistRegistry:
         return fresh
 
     def assessed(self, assess: Assess) -> "SpecialistRegistry":
-        """Return a registry of the same specialists, of whom those without an assessor of their own have this one.
+        """Return a registry of the same specialists, of whom those without an assessor of their own have ``assess``.
 
         Raises:
             InvalidSpecialist: It is no assessor.
@@ -125,7 +128,7 @@ class SpecialistRegistry:
         return as_able(self._own_cards())
 
     def card(self, name: str) -> SpecialistCard:
-        """Return what is to be seen of all of them as one, such as an agent of that name: it can do what they can."""
+        """Return what is to be seen of all of them as one, such as an agent ``name``: it can do what they can."""
         cards = [card for card in self.cards if card.replica_of is None]
         able = [f" ({', '.join(card.capabilities)})" if card.capabilities else "" for card in cards[:_MOST_TOLD]]
         told = [f"{card.name}{also}" for card, also in zip(cards, able, strict=False)]

@@ -57,11 +57,13 @@ class StepContext(Colleagues):
     """What surrounds the work: the goal, what came before, ways to report, and ways to reach the other steps."""
 
     goal: str
+    """Of the run."""
     dependencies: Mapping[str, Outcome] = field(default_factory=dict[str, Outcome])
     """Outcomes of the steps this one depends on, by id, in plan order."""
     idempotency_key: str = ""
     """The same whenever this step runs again with the same input on the same thread."""
     attempt: int = 1
+    """Of this step, from 1."""
     specialist: str = ""
     """Name of who does it in this attempt."""
     retried: bool = False
@@ -69,7 +71,9 @@ class StepContext(Colleagues):
     mode: Literal["usual", "economy"] = "usual"
     """``economy``: the thread has spent what `RoutingPolicy.ceiling_usd` allows; do it with less, where you can."""
     report: Callable[[Mapping[str, JsonValue]], None] = _silent
+    """Takes events of the run; `progress` is the usual way to it."""
     asking: Asking = _nobody
+    """Puts a question to a human; `ask` is the usual way to it."""
     artifacts: ArtifactStore | None = None
     """Where outputs too large for a checkpoint are kept."""
     remaining: Callable[[], Remaining] | None = None
@@ -161,6 +165,7 @@ class StepResult(BaseModel):
     confidence_reason: str = ""
     """Why it is not higher, for whoever revises the plan."""
     artifacts: tuple[Artifact, ...] = ()
+    """Files that were written."""
     degraded: tuple[str, ...] = ()
     """Why the result is less than was asked for."""
     usage: Usage = Usage()

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from pydantic import JsonValue
 
 from goalgraph.planner.expressions import references
-from goalgraph.planner.plan import STEP_ID
 from goalgraph.planner.source import Source
+from goalgraph.planner.values import STEP_ID
 from goalgraph.planner.wording import title_of
 from goalgraph.synthesis.parts import Part
 from goalgraph.synthesis.synthesizer import SynthesisRequest

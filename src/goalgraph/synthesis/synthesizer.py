@@ -18,6 +18,7 @@ class SynthesisRequest:
     """A run that is over: what was wanted, planned and done."""
 
     goal: str
+    """In words, as the caller gave it."""
     plan: Plan
     """Flat, as it ran."""
     outcomes: Mapping[str, Outcome]

@@ -52,7 +52,9 @@ class Ruling:
     """What a hook has decided, with its reason for the record; a plain value does where there is none to give."""
 
     chosen: object
+    """As the hook would have returned it by itself."""
     why: str = ""
+    """The reason, for the record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,17 +221,17 @@ def _marks(hook: object) -> Mapping[Moment, int]:
 
 
 def on_assignment(hook: F) -> F:
-    """Mark a hook that is told of an `Assignment`, and may return the name of another specialist."""
+    """Mark ``hook``, which is told of an `Assignment`, and may return the name of another specialist."""
     return _mark("assignment", hook)
 
 
 def on_conflict(hook: F) -> F:
-    """Mark a hook that is told of a `Conflict`, and may return the output that holds."""
+    """Mark ``hook``, which is told of a `Conflict`, and may return the output that holds."""
     return _mark("conflict", hook)
 
 
 def on_escalation(hook: F) -> F:
-    """Mark a hook that is told of an `Escalation`, and may return the name of who does the step again."""
+    """Mark ``hook``, which is told of an `Escalation`, and may return the name of who does the step again."""
     return _mark("escalation", hook)
 
 
@@ -253,12 +255,12 @@ def on_quorum(hook: F | None = None, /, *, threshold: int = 1) -> F | Callable[[
 
 
 def on_step_complete(hook: F) -> F:
-    """Mark a hook that is told the `Outcome` of every step, before it is recorded."""
+    """Mark ``hook``, which is told the `Outcome` of every step, before it is recorded."""
     return _mark("step_complete", hook)
 
 
 def on_all_complete(hook: F) -> F:
-    """Mark a hook that is told of a `Completion`, and may return the answer."""
+    """Mark ``hook``, which is told of a `Completion`, and may return the answer."""
     return _mark("all_complete", hook)
 
 

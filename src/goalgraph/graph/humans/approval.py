@@ -32,7 +32,9 @@ class Proposal:
     capabilities: frozenset[str]
     """Of the first of them."""
     instruction: str
+    """What is to be done, in words."""
     input: Mapping[str, JsonValue]
+    """The arguments."""
 
 
 PlanPredicate = Callable[[Plan, "Estimate"], bool]
@@ -69,7 +71,7 @@ class ApprovalPolicy:
             raise ValueError(f"ApprovalPolicy.max_rejections must be at least 1, found {self.max_rejections!r}")
 
     def asks_about(self, plan: Plan, estimate: "Estimate") -> bool:
-        """Whether a plan is shown before it runs."""
+        """Whether a plan is shown before it runs, by what is known of it beforehand."""
         return self.plan if isinstance(self.plan, bool) else bool(self.plan(plan, estimate))
 
 

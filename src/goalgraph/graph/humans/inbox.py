@@ -20,6 +20,10 @@ __all__ = ["aanswer", "answer", "apending", "pending"]
 async def apending(agent: PlanAgent, config: RunnableConfig) -> tuple[Request, ...]:
     """Return what the run of a thread asks and waits for; nothing where it waits for nobody.
 
+    Args:
+        agent: Whose run it is.
+        config: With the ``thread_id``.
+
     Raises:
         UnknownRun: Nothing is stored of the thread, or the agent has no checkpointer.
         CorruptRun: What is stored cannot be used.

@@ -41,6 +41,7 @@ class Request:
     schema: Mapping[str, JsonValue]
     """JSON Schema that the answer to an ``input``, or to a specialist's question, must fit; empty where any will do."""
     assignee: str | None
+    """Who is asked, where the plan or the policy says; it is shown, and not enforced."""
     deadline: str | None
     """ISO 8601; until when the answer is awaited."""
     problem: str | None

@@ -11,6 +11,7 @@ from langgraph.types import RetryPolicy
 from pydantic import JsonValue
 
 from goalgraph.errors import InvalidInput, LimitReached
+from goalgraph.errors.codes import StepErrorCode
 from goalgraph.graph.coordination.health import StepGuard, Unavailable
 from goalgraph.graph.policies import NativeRetry
 from goalgraph.graph.steps.attempts import Report, Surroundings, Terms, attempted
@@ -166,14 +167,18 @@ def _refused(error: LimitReached) -> str:
 
 
 def _error(failure: BaseException) -> StepError:
-    codes: dict[type[BaseException], str] = {
+    codes: dict[type[BaseException], StepErrorCode] = {
         Overdue: "timeout",
         InvalidInput: "invalid_input",
         InvalidOutput: "invalid_output",
         OutputTooLarge: "output_too_large",
         Unavailable: "unavailable",
     }
-    code = next((code for kind, code in codes.items() if isinstance(failure, kind)), "raised")
+    code: StepErrorCode = "raised"
+    for kind, own in codes.items():
+        if isinstance(failure, kind):
+            code = own
+            break
     name, said = described(failure)
     if isinstance(failure, asyncio.CancelledError) and not said:
         said = "raised by the specialist itself; nobody has cancelled the step"

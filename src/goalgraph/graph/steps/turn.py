@@ -9,6 +9,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime
 from pydantic import JsonValue
 
+from goalgraph.errors.codes import StepErrorCode
 from goalgraph.graph.board.board import Board
 from goalgraph.graph.board.run_clock import end_of
 from goalgraph.graph.ledger.telling import remaining
@@ -94,7 +95,7 @@ class Turn:
         """Make an outcome of this step."""
         return self.timed(Outcome(step=self.step.id, status=status, output=output, error=error))
 
-    def failed(self, code: str, message: str) -> Outcome:
+    def failed(self, code: StepErrorCode, message: str) -> Outcome:
         """Make a failed outcome of this step."""
         return self.ended("failed", error=StepError(code=code, message=message))
 

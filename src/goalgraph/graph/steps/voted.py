@@ -80,7 +80,7 @@ def _by_vote(turn: Turn, step: ParallelStep, whole: Outcome) -> Outcome:
     if vote.otherwise == "ask" and stand.ballots:
         return _by_human(turn, step, stand, why, record)
     record(chosen=tally.result, alternatives=others, rationale=why, by="quorum")
-    error = StepError(code=tally.result, message=why)
+    error = StepError(code="tie" if tally.result == "tie" else "no_quorum", message=why)
     return turn.timed(Outcome(step=step.id, status="failed", error=error))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from goalgraph.errors import PlanProblem
+from goalgraph.errors.codes import ProblemCode
 from goalgraph.planner.approvals import agent_steps, asks_a_human, doers, members, names_step
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.gates import Layout
@@ -22,7 +23,7 @@ class Change:
     old: Layout
     new: Layout
     outcomes: Mapping[str, Outcome]
-    settled: Mapping[str, str]
+    settled: Mapping[str, ProblemCode]
     """See `settled_steps`."""
     cards: Sequence[SpecialistCard]
     names: Collection[str]
@@ -100,7 +101,7 @@ class Change:
 
 def settled_steps(
     steps: Mapping[str, Step], outcomes: Mapping[str, Outcome], at_work: Collection[str]
-) -> dict[str, str]:
+) -> dict[str, ProblemCode]:
     """Ids of the steps that stay as they are, with the code of the problem that it is to change one.
 
     The steps of a group are over with it, whatever each of them came to; a map is at work while its items are.
@@ -111,7 +112,7 @@ def settled_steps(
         at_work: Ids, of maps' items too.
     """
     over = [step_id for step_id in steps if step_id in outcomes and outcomes[step_id].status in _OVER]
-    found = dict.fromkeys(over, "finished_step")
+    found: dict[str, ProblemCode] = dict.fromkeys(over, "finished_step")
     for step_id in over:
         if steps[step_id].type == "parallel":
             found |= dict.fromkeys(members(steps, step_id), "finished_step")
@@ -165,7 +166,7 @@ def differing(old: Step, new: Step, *free: str) -> list[str]:
     ]
 
 
-def problem(code: str, step: str, field: str, message: str, hint: str) -> PlanProblem:
+def problem(code: ProblemCode, step: str, field: str, message: str, hint: str) -> PlanProblem:
     """Make a problem of a revision."""
     return PlanProblem(code=code, step=step, field=field, message=message, hint=hint)
 

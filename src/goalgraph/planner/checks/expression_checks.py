@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from goalgraph.errors import PlanProblem
+from goalgraph.errors.codes import ProblemCode
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.chains import chains
 from goalgraph.planner.checks.declared import declared_output, missing_field
@@ -75,7 +76,7 @@ class _Site:
     """In the written step."""
     names: Names
 
-    def problem(self, code: str, message: str, hint: str) -> PlanProblem:
+    def problem(self, code: ProblemCode, message: str, hint: str) -> PlanProblem:
         step = self.scope.owner(self.step) if self.step is not None else None
         return PlanProblem(code=code, step=step, field=self.field, message=message, hint=hint)
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from goalgraph.errors import PlanProblem
+from goalgraph.errors.codes import ProblemCode
 from goalgraph.planner import dag
 from goalgraph.planner.approvals import approved_steps, members, names_step
 from goalgraph.planner.card import SpecialistCard
@@ -238,5 +239,5 @@ def _unapproved(
             )
 
 
-def _problem(code: str, step: str, field: str, message: str, hint: str) -> PlanProblem:
+def _problem(code: ProblemCode, step: str, field: str, message: str, hint: str) -> PlanProblem:
     return PlanProblem(code=code, step=step, field=field, message=message, hint=hint)

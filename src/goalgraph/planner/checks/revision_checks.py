@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from goalgraph.errors import PlanProblem
+from goalgraph.errors.codes import ProblemCode
 from goalgraph.planner.approvals import members
 from goalgraph.planner.checks.change import Change, differing, problem
 from goalgraph.planner.checks.gate_checks import gate_problems
@@ -14,10 +15,12 @@ from goalgraph.planner.plan import ParallelStep, Step
 
 __all__ = ["dropped_problems", "revision_problems"]
 
-_STATES = {"finished_step": "it is over", "step_at_work": "it is being done"}
+_STATES: dict[ProblemCode, str] = {"finished_step": "it is over", "step_at_work": "it is being done"}
 
 
-def dropped_problems(steps: Mapping[str, Step], patch: PlanPatch, settled: Mapping[str, str]) -> Iterator[PlanProblem]:
+def dropped_problems(
+    steps: Mapping[str, Step], patch: PlanPatch, settled: Mapping[str, ProblemCode]
+) -> Iterator[PlanProblem]:
     """Find what a patch may not drop, whether it can be applied or not.
 
     Args:
@@ -54,7 +57,7 @@ def revision_problems(change: Change) -> Iterator[PlanProblem]:
             yield from _freed(step, change)
 
 
-def _settled(step_id: str, field: str, message: str, settled: Mapping[str, str]) -> PlanProblem:
+def _settled(step_id: str, field: str, message: str, settled: Mapping[str, ProblemCode]) -> PlanProblem:
     code = settled[step_id]
     hint = "add steps that use its result" if code == "finished_step" else "leave it, and add steps of your own"
     return problem(code, step_id, field, f"{_STATES[code]}, and {message}", hint)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from goalgraph.errors import PlanProblem
+from goalgraph.errors.codes import ProblemCode
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.checks.suggestions import Suggestions, listed, lookalike
 from goalgraph.planner.plan import Plan
@@ -98,5 +99,5 @@ def _place(place: str | None) -> tuple[str | None, str]:
     return place, "roles" if place is None else "plan.roles"
 
 
-def _problem(code: str, step: str | None, field: str, message: str, hint: str) -> PlanProblem:
+def _problem(code: ProblemCode, step: str | None, field: str, message: str, hint: str) -> PlanProblem:
     return PlanProblem(code=code, step=step, field=field, message=message, hint=hint)

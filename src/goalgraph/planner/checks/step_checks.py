@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 
 from goalgraph.errors import PlanProblem
+from goalgraph.errors.codes import ProblemCode
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.checks.json_schemas import schema_fault
 from goalgraph.planner.checks.scopes import Written
@@ -162,5 +163,5 @@ def _sub_plan(step_id: str, step: SubPlanStep) -> Iterator[PlanProblem]:
         yield _problem("nested_coordinator", step_id, "plan.coordinator.guardrails", message, hint)
 
 
-def _problem(code: str, step: str, field: str, message: str, hint: str) -> PlanProblem:
+def _problem(code: ProblemCode, step: str, field: str, message: str, hint: str) -> PlanProblem:
     return PlanProblem(code=code, step=step, field=field, message=message, hint=hint)

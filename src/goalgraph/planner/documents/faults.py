@@ -5,6 +5,8 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from goalgraph.errors.codes import ProblemCode
+
 __all__ = ["MAX_FAULTS", "Fault", "Path", "Place", "Refused", "found_text", "readable", "suggestion"]
 
 MAX_FAULTS = 1_000
@@ -21,7 +23,7 @@ Place = tuple[int, int]
 class Fault:
     """One thing that is wrong with a document."""
 
-    code: str
+    code: ProblemCode
     message: str
     path: Path = ()
     hint: str = ""

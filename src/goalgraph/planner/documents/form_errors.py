@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from goalgraph.errors.codes import ProblemCode
 from goalgraph.planner.documents.faults import MAX_FAULTS, Fault, Path, found_text, readable, suggestion
 from goalgraph.planner.documents.forms import SYNONYMS
 from goalgraph.planner.documents.outline import origin
@@ -87,7 +88,7 @@ _MOVES: dict[tuple[str, str], tuple[str, bool]] = {
 }
 """Where a part of pydantic's path leads from where, and whether a document has that part too, or it tags a union."""
 
-_CODES = {
+_CODES: dict[str, ProblemCode] = {
     "missing": "missing_field",
     "extra_forbidden": "unknown_field",
     "union_tag_invalid": "unknown_type",
@@ -219,7 +220,7 @@ def _fault(found: _Found) -> Fault:
         return _untyped(found)
     if found.kind == "string_pattern_mismatch":
         expected = _VARIABLE if found.name == "as" else _ROLE if found.owner == "role" else _ID
-        code = "invalid_id" if expected is _ID else "invalid_value"
+        code: ProblemCode = "invalid_id" if expected is _ID else "invalid_value"
         return Fault(code, f"expected {expected}, found {found_text(found.value)}", found.path)
     code = _CODES.get(found.kind, "invalid_value")
     if code == "missing_field":

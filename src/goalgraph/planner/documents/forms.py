@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from goalgraph.errors.codes import ProblemCode
 from goalgraph.planner.documents.faults import Fault, Path, Refused, found_text, readable, suggestion
 from goalgraph.planner.documents.limits import MAX_STEPS, too_many
 from goalgraph.planner.documents.shapes import as_list, as_mapping
 
 __all__ = ["CONFLICT", "STEP_LISTS", "SYNONYMS", "canonical"]
 
-CONFLICT = "conflicting_fields"
+CONFLICT: ProblemCode = "conflicting_fields"
 """Code of two fields that say the same thing in different styles."""
 
 STEP_LISTS = ("steps", "workflow")

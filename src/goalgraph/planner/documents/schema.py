@@ -18,7 +18,8 @@ from pydantic import BaseModel, JsonValue
 from goalgraph.planner import plan as types
 from goalgraph.planner import roles, votes
 from goalgraph.planner.documents.limits import MAX_STEPS
-from goalgraph.planner.plan import STEP_ID, Plan
+from goalgraph.planner.plan import Plan
+from goalgraph.planner.values import STEP_ID
 
 __all__ = ["plan_schema"]
 

@@ -17,6 +17,7 @@ from yaml.events import (
     ScalarEvent,
 )
 
+from goalgraph.errors.codes import ProblemCode
 from goalgraph.planner.documents.faults import MAX_FAULTS, Fault, Path, Place, Refused, found_text, readable
 from goalgraph.planner.documents.limits import (
     MAX_DEPTH,
@@ -88,12 +89,12 @@ class _Builder:
         self.stack.append(top)
         return path
 
-    def note(self, code: str, message: str, event: Event, hint: str = "") -> None:
+    def note(self, code: ProblemCode, message: str, event: Event, hint: str = "") -> None:
         self.faults.append(Fault(code, message, self.path(), hint, place_of(event)))
         if len(self.faults) >= MAX_FAULTS:
             raise Refused(self.faults)
 
-    def stop(self, code: str, message: str, event: Event, hint: str = "") -> Refused:
+    def stop(self, code: ProblemCode, message: str, event: Event, hint: str = "") -> Refused:
         return Refused([*self.faults, Fault(code, message, self.path(), hint, place_of(event))])
 
     def take(self, event: Event) -> None:

@@ -17,7 +17,7 @@ class StepFeed:
     No step is given before all conditions are there, and one that a condition names depends on it: what has no
     dependencies needs nothing that is still to come. A step that cannot be read is not given.
 
-    Example:
+    Examples:
         >>> feed = StepFeed(simple=True)
         >>> step = {"id": "a", "agent": "reader", "task": "Read.", "depends_on": []}
         >>> [given.id for given in feed.take({"name": "n", "steps": [step]})]

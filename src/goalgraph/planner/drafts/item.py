@@ -8,7 +8,8 @@ from typing import TypeVar, cast
 from pydantic import BaseModel, ValidationError
 
 from goalgraph.errors import PlanProblem
-from goalgraph.planner.plan import STEP_ID
+from goalgraph.errors.codes import ProblemCode
+from goalgraph.planner.values import STEP_ID
 
 __all__ = ["STAND_IN", "Item", "clean", "missing", "surplus", "wrong"]
 
@@ -95,7 +96,7 @@ class Item:
                 self.problems.append(wrong(self._field(name), expected, item, self.step))
         return found
 
-    def add(self, code: str, field: str, message: str, hint: str) -> None:
+    def add(self, code: ProblemCode, field: str, message: str, hint: str) -> None:
         """Add a problem of a field."""
         self.problems.append(
             PlanProblem(code=code, step=self.step, field=self._field(field), message=message, hint=hint)

@@ -31,7 +31,7 @@ class ModelRouter:
     Goal and tasks are data to it. What it says holds for the whole run, also where that is resumed; where it fails, or
     names somebody who may not do a step, the best match does it, and the record says so. Its usage counts as the run's.
 
-    Example:
+    Examples:
         >>> from goalgraph.testing import ScriptedChatModel
         >>> said = {"assignments": [{"step": "draft", "specialist": "writer"}]}
         >>> router = ModelRouter(ScriptedChatModel([said]))
@@ -48,7 +48,7 @@ class ModelRouter:
         self._prompts = prompts or DEFAULT_PROMPTS
 
     async def assign(self, plan: Plan, cards: Sequence[SpecialistCard], goal: str) -> Mapping[str, str]:
-        """Ask who does the steps that several could do; whether they may is for the engine to check.
+        """Ask who does the steps that several could do, see `PlanRouter`; whether they may is for the engine to check.
 
         Raises:
             ModelFailed: The model could not be called.

@@ -21,6 +21,7 @@ class RoutingPolicy:
     """Who does a step that several specialists could do."""
 
     strategy: Strategy | Router | PlanRouter = "best_match"
+    """A name, or somebody of your own who says it."""
     ceiling_usd: float | None = None
     """Once the thread has spent this much, the mode is ``economy``: the cheapest does each step, whatever the strategy,
     and `StepContext.mode` tells it. Counted are model calls whose price is known, and what specialists say themselves;

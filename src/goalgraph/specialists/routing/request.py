@@ -40,12 +40,15 @@ class RoutingRequest:
     """A step whose dependencies are done, and those who could do it."""
 
     step: AgentStep
+    """As the flat plan has it."""
     candidates: tuple[Candidate, ...]
     """In the order of registration, whom the step names first; at least one. Those that are ``open`` are not here."""
     goal: str = ""
+    """Of the run."""
     spent_usd: float = 0.0
     """By all runs of the thread."""
     mode: Mode = "usual"
+    """``economy`` once the ceiling of USD is reached."""
     escalations: tuple[str, ...] = ()
     """Ids of the steps whose specialists want somebody to look at them."""
 
