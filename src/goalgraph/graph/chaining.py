@@ -18,7 +18,7 @@ class Chained(Runnable[Any, Any]):
     async def atransform(
         self, input: AsyncIterator[Any], config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
-        """Stream as a part of a chain, which ``chain.astream`` calls."""
+        """Give the result of the ``input`` that comes in parts, as a part of a chain: ``chain.astream`` calls this."""
         given = [part async for part in input]
         if given and "stream_mode" in kwargs:
             async for part in self.astream(_joined(given), config, **kwargs):

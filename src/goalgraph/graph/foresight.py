@@ -1,4 +1,4 @@
-"""What an agent tells of a goal or a plan before anything runs: the plan that it would begin with, and what it takes."""
+"""What an agent tells before anything runs: the plan that a goal would begin with, and what a plan takes."""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -46,7 +46,7 @@ def watch(
         config: As for ``invoke``.
         out: Where it is shown: on a rich ``Console``, or in a text file, as a table where it is a terminal, else as a
             line for each event. None: in the notebook that runs this, else on the standard output.
-        kwargs: As for ``invoke``, but for how a result is streamed.
+        **kwargs: As for ``invoke``, but for how a result is streamed.
 
     Returns:
         The result; what the run asks stands under ``__interrupt__``.

@@ -64,7 +64,7 @@ class PlanDocument:
 
 
 def load_plan(source: Plan | Mapping[str, object] | str | FilePath) -> Plan:
-    """Return the plan that ``source`` is: as it stands, as a mapping, or as the path or text of a YAML or JSON document.
+    """Return the plan that ``source`` is: a plan, a mapping, or the path or text of a YAML or JSON document.
 
     A text of several lines, or one that begins with a brace, is a document; any other is a path.
 
