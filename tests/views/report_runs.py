@@ -1,6 +1,7 @@
-"""Runs for tests of the report: one that is changed twice and approved, a large one, and one whose texts are hostile."""
+"""Runs for tests of the report: changed twice and approved, large, and with hostile texts."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ __all__ = ["CONFIG", "HOSTILE", "VECTORS", "briefing", "briefing_agent", "hostil
 
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
 GOAL = "Compare the three largest battery makers, check the figures, and send a briefing to the board"
-_CHART = """<svg xmlns="http://www.w3.org/2000/svg" width="640" height="260" viewBox="0 0 640 260" font-family="sans-serif">
+_CHART = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 260" font-family="sans-serif">
 <rect width="640" height="260" fill="#fff"/><g font-size="15" fill="#1f2328">
 <text x="20" y="32" font-weight="bold">Cells shipped, GWh</text>
 <text x="20" y="87">Volta</text><text x="20" y="147">Nordcell</text><text x="20" y="207">Kanto</text></g>
@@ -45,8 +46,8 @@ _CHART = """<svg xmlns="http://www.w3.org/2000/svg" width="640" height="260" vie
 _ANSWER = """\
 # Battery makers, 2025
 
-**Volta leads with 252 GWh**, ahead of Nordcell (186 GWh) and Kanto (123 GWh). Its margin fell, because lithium carbonate
-was dearer in the second half.
+**Volta leads with 252 GWh**, ahead of Nordcell (186 GWh) and Kanto (123 GWh). Its margin fell, because lithium was
+dearer in the second half.
 
 | maker | GWh | growth | margin |
 |---|--:|--:|--:|
@@ -64,25 +65,25 @@ def _usage(thousands: float) -> Usage:
     return Usage(input_tokens=tokens, output_tokens=tokens // 5, calls=2, cost_usd=tokens * 2e-6)
 
 
-def briefing_agent(folder: Path, **options: Any) -> tuple[PlanAgent, Plan]:
+def briefing_agent(folder: Path, pace: float) -> tuple[PlanAgent, Plan]:
     """An agent whose plan does not work out twice, and that asks before it sends anything."""
 
     @specialist(capabilities=["research"])
     async def researcher(task: StepTask, context: StepContext) -> StepResult:
         """Finds facts."""
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(0.25 * pace)
         return StepResult(output={"text": f"Found what was asked: {task.instruction}", "pages": 4}, usage=_usage(9))
 
     @specialist
     async def archive(task: StepTask, context: StepContext) -> str:
         """Reads filings."""
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1 * pace)
         raise RuntimeError("the archive is closed until Monday")
 
     @specialist
     async def analyst(task: StepTask, context: StepContext) -> StepResult:
         """Compares figures."""
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2 * pace)
         if "audited" in task.instruction:
             return StepResult(output="All figures are audited ones.", confidence=0.92, usage=_usage(14))
         doubt = "two of three figures are estimates"
@@ -93,14 +94,14 @@ def briefing_agent(folder: Path, **options: Any) -> tuple[PlanAgent, Plan]:
         """Draws charts."""
         path = folder / "shipped.svg"
         path.write_text(_CHART, "utf-8")
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(0.15 * pace)
         chart = Artifact(path=str(path), media_type="image/svg+xml", title="Cells shipped in 2025")
         return StepResult(output="A bar chart.", artifacts=(chart,), signals=("handoff.ready",))
 
     @specialist
     async def writer(task: StepTask, context: StepContext) -> StepResult:
         """Writes."""
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.3 * pace)
         return StepResult(output=_ANSWER, usage=_usage(16))
 
     @specialist(capabilities=["mail"])
@@ -134,12 +135,9 @@ def briefing_agent(folder: Path, **options: Any) -> tuple[PlanAgent, Plan]:
         ),
         output="{{ steps.briefing.output }}",
     )
-    compare = AgentStep(
-        id="compare",
-        agent="analyst",
-        task="Compare the makers, with audited figures only",
-        depends_on=("market", "filings", "prices", "audit"),
-        min_confidence=0.7,
+    audit = AgentStep(id="audit", agent="researcher", task="Find the audited figures", depends_on=("filings",))
+    verify = AgentStep(
+        id="verify", agent="analyst", task="Compare again, by audited figures only", depends_on=("compare", "audit")
     )
     patches = (
         PlanPatch(
@@ -147,39 +145,44 @@ def briefing_agent(folder: Path, **options: Any) -> tuple[PlanAgent, Plan]:
             rationale="The archive is closed; the exchange has the same filings.",
         ),
         PlanPatch(
-            add=(AgentStep(id="audit", agent="researcher", task="Find audited figures", depends_on=("filings",)),),
-            replace=(compare,),
-            rationale="Two figures were estimates: look for audited ones first.",
+            add=(audit, verify),
+            rewire={"chart": ("verify",), "briefing": ("verify", "chart")},
+            rationale="Two figures are estimates: compare again, by audited ones.",
         ),
     )
     agent = create_plan_agent(
         None,
         [researcher, archive, analyst, designer, writer, mailer],
-        reviser=ScriptedReviser(patches, seconds=0.1),
+        reviser=ScriptedReviser(patches, seconds=0.1 * pace),
         revision=RevisionPolicy(),
         checkpointer=InMemorySaver(),
         approval=ApprovalPolicy(steps=("send",)),
-        **options,
     )
     return agent, plan
 
 
-async def briefing(folder: Path, *, answered: bool = True) -> dict[str, Any]:
-    """Values of a run whose plan is changed twice, and that is approved by two people unless it is to wait."""
-    agent, plan = briefing_agent(folder)
-    result = await agent.ainvoke({"goal": GOAL, "plan": plan}, CONFIG)
+async def briefing(folder: Path, *, answered: bool = True, pace: float = 0.3) -> Mapping[str, Any]:
+    """Values of a run whose plan is changed twice, and that is approved by two people unless it is to wait.
+
+    Args:
+        folder: Where its chart is written.
+        answered: Whether people answer.
+        pace: 1 for steps of some tenths of a second.
+    """
+    agent, plan = briefing_agent(folder, pace)
+    result: Mapping[str, Any] = await agent.ainvoke({"goal": GOAL, "plan": plan}, CONFIG)
     if not answered:
         state = await agent.aget_state(CONFIG)
         return {**state.values, "__interrupt__": state.interrupts}
     for who, said in (("Maria Lindqvist, CFO", "Figures agree with ours."), ("Tom Okafor", "")):
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(0.4 * pace)
         answers = {one.id: {"type": "approve", "message": said} for one in await apending(agent, CONFIG)}
         result = await aanswer(agent, CONFIG, answers, by=who)
-    assert result["status"] == "complete"
+    assert result["status"] == "degraded", result["degraded"]
     return result
 
 
-async def large(steps: int = 303) -> dict[str, Any]:
+async def large(steps: int = 303) -> Mapping[str, Any]:
     """Result of a run of many steps, some of which fail."""
 
     @specialist
@@ -194,41 +197,44 @@ async def large(steps: int = 303) -> dict[str, Any]:
     plan = Plan(
         name="A large plan",
         steps=tuple(
-            AgentStep(id=name, agent="worker", task=f"Do part {place}", depends_on=names[place - 30 : place - 29])
+            AgentStep(id=name, agent="worker", task=f"Do part {place}", depends_on=(names[place - 30],))
             if place >= 30
             else AgentStep(id=name, agent="worker", task=f"Do part {place}")
             for place, name in enumerate(names)
         ),
     )
     agent = create_plan_agent(None, [worker], limits=Limits(max_steps=steps))
-    return await agent.ainvoke({"goal": f"Do {steps} things", "plan": plan})
+    result: Mapping[str, Any] = await agent.ainvoke({"goal": f"Do {steps} things", "plan": plan})
+    return result
 
 
 VECTORS = (
     "<script>window.pwned=(window.pwned||0)+1;document.title='pwned'</script>",
     "<img src=x onerror=\"window.pwned=1;document.title='pwned'\">",
-    "<svg onload=\"window.pwned=1\"><script>window.pwned=1</script></svg>",
+    '<svg onload="window.pwned=1"><script>window.pwned=1</script></svg>',
     "</pre></code></p></dd></details></template></style></script><script>window.pwned=1</script>",
     "]]><script>window.pwned=1</script><!--",
     "--><script>window.pwned=1</script>",
-    "\" onmouseover=\"window.pwned=1\" autofocus onfocus=\"window.pwned=1\" x=\"",
+    '" onmouseover="window.pwned=1" autofocus onfocus="window.pwned=1" x="',
     "' onmouseover='window.pwned=1' autofocus onfocus='window.pwned=1' x='",
     "` onmouseover=window.pwned=1 ",
     "{{ 7 * 7 }}{% raw %}{{ self }}",
-    "[click](javascript:window.pwned=1) <javascript:window.pwned=1> [d](data:text/html,<script>window.pwned=1</script>)",
-    "![x](http://127.0.0.1:9/leak.png) ![y](javascript:window.pwned=1) <http://127.0.0.1:9/\"onmouseover=window.pwned=1>",
-    "<iframe srcdoc=\"<script>parent.pwned=1</script>\"></iframe><object data=x><embed src=x><base href=http://127.0.0.1:9/>",
-    "<style>@import 'http://127.0.0.1:9/x.css';*{background:url(http://127.0.0.1:9/y)}</style><link rel=stylesheet href=//x>",
-    "<meta http-equiv=refresh content='0;url=http://127.0.0.1:9/'><form action=//x><input autofocus onfocus=window.pwned=1>",
-    "<details open ontoggle=window.pwned=1><summary>x</summary></details><video><source onerror=window.pwned=1></video>",
+    "[click](javascript:window.pwned=1) <javascript:window.pwned=1> [d](data:text/html,<script>pwned=1</script>)",
+    '![x](http://127.0.0.1:9/leak.png) ![y](javascript:window.pwned=1) <http://127.0.0.1:9/"onmouseover=window.pwned=1>',
+    '<iframe srcdoc="<script>parent.pwned=1</script>"></iframe><object data=x><embed src=x><base href=http://127.0.0.1:9/>',
+    "<style>@import 'http://127.0.0.1:9/x.css';*{background:url(http://127.0.0.1:9/y)}</style>",
+    "<link rel=stylesheet href=//127.0.0.1:9/z.css>",
+    "<meta http-equiv=refresh content='0;url=http://127.0.0.1:9/'>",
+    "<form action=//x><input autofocus onfocus=window.pwned=1>",
+    "<details open ontoggle=window.pwned=1><summary>x</summary></details><video><source onerror=pwned=1></video>",
     "\u202eevil\u2066 \x1b[31mred\x1b[0m \x00 \u2028",
-    "```\" onclick=\"window.pwned=1\n</code></pre><script>window.pwned=1</script>\n```",
+    '```" onclick="window.pwned=1\n</code></pre><script>window.pwned=1</script>\n```',
 )
 """Texts that would do something in a page that does not escape them."""
 HOSTILE = "\n\n".join(VECTORS)
 
 
-async def hostile(folder: Path) -> dict[str, Any]:
+async def hostile(folder: Path) -> Mapping[str, Any]:
     """Values of a run in which everything that can be text is hostile, and that waits for an answer."""
     svg = folder / "evil.svg"
     svg.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" onload="window.pwned=1">{VECTORS[0]}</svg>', "utf-8")

@@ -1,6 +1,6 @@
 """The command ``report``: one HTML page about a run, over or not."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from goalgraph.cli.records import Question, RunRecord, StepRecord
 from goalgraph.cli.terminal import Terminal
 from goalgraph.graph.storage.values import stored_values
 from goalgraph.planner.documents import load_plan
-from goalgraph.planner.outcome import Outcome, StepError, Usage
+from goalgraph.planner.outcome import Artifact, Outcome, StepError, Usage
 from goalgraph.planner.run_metrics import metrics_of
 from goalgraph.views.report import MARKER, report_page
 
@@ -75,8 +75,24 @@ def _values(folder: RunFolder, record: RunRecord) -> Mapping[str, Any]:
         found = {**found, "usage": record.usage}
     elif not record.options.eager:
         found = {**found, "usage": (found.get("usage") or Usage()) + record.planning}
+    found = {**found, "outcomes": _at_home(found.get("outcomes") or {}, record.files)}
     asked = [Interrupt(value=_payload(one)) for one in record.questions]
     return {**found, "goal": record.goal, "status": record.status, "__interrupt__": asked}
+
+
+def _at_home(outcomes: Mapping[str, Outcome], files: Collection[str]) -> dict[str, Outcome]:
+    """Name files in the run's folder from there, as its record does: the folder may have been moved since."""
+    inside = [name for name in files if not Path(name).is_absolute()]
+
+    def moved(artifact: Artifact) -> Artifact:
+        path = Path(artifact.path).as_posix()
+        name = max((one for one in inside if path.endswith(f"/{one}")), key=len, default=artifact.path)
+        return artifact.model_copy(update={"path": name})
+
+    return {
+        step: one.model_copy(update={"artifacts": tuple(map(moved, one.artifacts))}) if one.artifacts else one
+        for step, one in outcomes.items()
+    }
 
 
 def _recorded(folder: RunFolder, record: RunRecord) -> dict[str, Any]:

@@ -20,13 +20,13 @@ _LONG_GOAL = 240
 _WAITS = {"human": "somebody's answer", "revision": "another plan", "turn": "its turn"}
 
 
-def contents_of(run: RunFacts, files: Sequence[File], *, has_graph: bool) -> dict[str, object]:
+def contents_of(run: RunFacts, files: Sequence[File], pictures: Sequence[File]) -> dict[str, object]:
     """Give the values of the page's templates.
 
     Args:
         run: What is known of it.
         files: That its steps have written.
-        has_graph: Whether the plan is drawn.
+        pictures: Those of them that are shown beside the answer.
     """
     timeline = timeline_of(run.plan, run.outcomes, run.decisions, started_at=run.started_at)
     scale = run_scale(timeline, run.plan)
@@ -43,7 +43,7 @@ def contents_of(run: RunFacts, files: Sequence[File], *, has_graph: bool) -> dic
         ("questions", "Waits for", len(questions)),
         ("missing", "Missing", len(run.degraded)),
         ("answer", "Answer", None),
-        ("plan", "Plan", None if has_graph else 0),
+        ("plan", "Plan", None if run.plan.steps else 0),
         ("steps", "Steps", len(rows)),
         ("revisions", "Changes", len(revisions)),
         ("people", "People", len(approvals)),
@@ -61,7 +61,7 @@ def contents_of(run: RunFacts, files: Sequence[File], *, has_graph: bool) -> dic
         "facts": tuple(_facts(run, timeline.seconds)),
         "parts": [part for part in parts if part[2] != 0],
         "questions": questions,
-        "pictures": [file for file in files if file.uri],
+        "pictures": pictures,
         "plan_about": one_line(" - ".join(filter(None, (run.plan.name, run.plan.description))), 400),
         "groups": groups,
         "total": len(rows),
@@ -92,7 +92,7 @@ def _facts(run: RunFacts, seconds: float) -> Iterator[tuple[str, str, str]]:
         yield "At one time", f"{run.metrics.parallelism:.1f}", "steps on average"
     revisions = sum(1 for one in run.decisions if one.kind == "revision" and one.chosen == "revise")
     if revisions:
-        yield "Plan changed", "once" if revisions == 1 else f"{revisions} times", ""
+        yield "Plan changed", {1: "once", 2: "twice"}.get(revisions, f"{revisions} times"), ""
     usage = run.usage
     if usage.calls:
         yield "Model calls", count(usage.calls), ""

@@ -16,7 +16,7 @@ __all__ = ["as_html"]
 
 _SCHEMES = ("http", "https", "mailto")
 _SCHEME = re.compile(r"[^/?#]*:")
-_MOST = 300_000
+_MOST = 200_000
 """Characters; a longer text is shown as it is written."""
 _LEVELS = 2
 """Headings are put below those of the page."""

@@ -16,8 +16,8 @@ Wait = Literal["", "human", "revision", "turn"]
 """What a step waited for once all that it depends on was done: the answer of a human or an event, another plan, or its
 turn (a place, or a process that goes on with the run); empty where it did not wait."""
 
-_LEAST = 0.001
-"""Seconds; less is no wait."""
+_LEAST = 0.01
+"""Seconds; less is the engine's own work, and no wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,10 +26,10 @@
     }
     say(steps, found, rows.length, "step");
   };
-  if (steps) all("[data-filter]", steps).forEach((one) => one.addEventListener("input", narrow));
+  if (steps) ["input", "change"].forEach((kind) => steps.addEventListener(kind, narrow));
 
   const decisions = document.querySelector("#decisions");
-  decisions?.querySelector("[data-filter]").addEventListener("input", (event) => {
+  decisions?.querySelector("[data-filter]").addEventListener("change", (event) => {
     const rows = all("[data-kind]", decisions);
     for (const row of rows) row.hidden = event.target.value !== "" && row.dataset.kind !== event.target.value;
     say(decisions, rows.filter((row) => !row.hidden).length, rows.length, "decision");
