@@ -7,9 +7,9 @@ from goalgraph.planner import dag
 from goalgraph.planner.compilation import compile_plan
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Plan, Step
-from goalgraph.planner.templates import ExpressionError
 from goalgraph.planner.wording import doer_of, kind_of, title_of
-from goalgraph.views.folding import Fold, depths, folded, reduced
+from goalgraph.views.folding import Fold, folded
+from goalgraph.views.graphs import graph_of, layers_of, reduced
 from goalgraph.views.layout import Edge
 from goalgraph.views.marks import Mark, counted, mark_of, seconds_text
 from goalgraph.views.text import one_line
@@ -39,6 +39,13 @@ class Box:
     """States of its steps, counted; empty before a run."""
     seconds: float | None
     """That a single step took; None where it is not over."""
+
+    @property
+    def tone(self) -> str | None:
+        """Name of the colour of the worst state in it; None before a run."""
+        tones = {mark.tone for _, mark in self.marks}
+        worst = next((tone for tone in ("bad", "weak") if tone in tones), "ok" if tones == {"ok"} else "off")
+        return worst if tones else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +79,10 @@ def chart_of(
         most: Boxes; larger plans are folded.
     """
     flat = compile_plan(plan)
-    steps = {step.id: step for step in reversed(flat.steps)}
-    steps = {step.id: steps[step.id] for step in flat.steps}
-    needs = _needs(steps)
+    steps = {step.id: step for step in flat.steps}
     told = _Telling(steps, outcomes, doers or {}, gated)
     whole = folded(
-        needs,
+        graph_of(flat.steps),
         groups=_groups(steps),
         likeness={step.id: f"{step.type} {doer_of(step, doers)}" for step in steps.values()},
         urgent=told.urgent(),
@@ -86,13 +91,9 @@ def chart_of(
     drawn = whole.needs
     if whole.folds or sum(map(len, drawn.values())) > _DENSE * len(drawn):
         drawn = reduced(drawn)
-    depth = depths(drawn)
-    layers: list[list[str]] = [[] for _ in range(1 + max(depth.values(), default=-1))]
-    for box in drawn:
-        layers[depth[box]].append(box)
     return Chart(
         title=_title(flat),
-        layers=tuple(map(tuple, layers)),
+        layers=tuple(map(tuple, layers_of(drawn))),
         boxes={
             box: told.fold(box, whole.folds[box]) if box in whole.folds else told.single(steps[box]) for box in drawn
         },
@@ -129,12 +130,15 @@ class _Telling:
             who = kind
         elif step.type != "agent":
             who = f"{kind}: {who}"
-        items = [one for one in self.outcomes or () if step.type == "map" and one.startswith(f"{step.id}[")]
+        items = [one for one in self.outcomes or () if step.type == "map" and _is_item(one, step.id)]
+        if items:
+            failed = sum(count for count, mark in self.marks(items) if mark.tone == "bad")
+            who += f", {len(items)} item{'' if len(items) == 1 else 's'}" + (f" ({failed} failed)" if failed else "")
         lines = [f"{step.id} ({one_line(who, 120)})", one_line(title_of(step), 600)]
         if step.id in self.gated:
             lines.append("a human is asked before it runs")
         if items:
-            lines.append(f"{len(items)} steps of its items: {_counts(self.marks(items))}")
+            lines.append(f"its items: {_counts(self.marks(items))}")
         if outcome is not None:
             lines.append(f"{mark_of(outcome).word} after {seconds_text(outcome.seconds)}")
             lines += [one_line(outcome.error.message, 300)] if outcome.error is not None else []
@@ -156,7 +160,7 @@ class _Telling:
         names = {doer_of(self.steps[one], self.doers) for one in inside}
         what = f"{names.pop()} steps" if len(names) == 1 else "steps"
         count = f"{len(inside)} {what}"
-        marks = self.marks(fold.members)
+        marks = self.marks(inside)
         if fold.kind == "group":
             name, who = box, f"{kind_of(self.steps[box])} of {count}"
         elif fold.kind == "row":
@@ -181,6 +185,11 @@ _ASKING = ("human_approval", "human_input")
 _MOST_LISTED = 12
 
 
+def _is_item(step_id: str, of: str) -> bool:
+    """Whether it is an item of that map as a whole: ``each[3]``, not a step inside of it."""
+    return step_id.startswith(f"{of}[") and step_id.find("]") == len(step_id) - 1
+
+
 def _counts(marks: Iterable[tuple[int, Mark]]) -> str:
     return ", ".join(f"{count} {mark.word}" for count, mark in marks)
 
@@ -189,23 +198,6 @@ def _title(plan: Plan) -> str:
     count = f"{len(plan.steps)} step{'' if len(plan.steps) == 1 else 's'}"
     name = one_line(plan.name or plan.description, 120)
     return f"Plan {name}, {count}" if name else f"Plan of {count}"
-
-
-def _needs(steps: Mapping[str, Step]) -> dict[str, frozenset[str]]:
-    """What each step waits for; of plans that are not valid without unknown names and circles."""
-    named: dict[str, frozenset[str]] = {}
-    for step in steps.values():
-        try:
-            named[step.id] = dag.needs(step)
-        except ExpressionError:
-            named[step.id] = frozenset(step.depends_on)
-    found = {
-        step_id: frozenset(need for need in needs if need in steps and need != step_id)
-        for step_id, needs in dag.with_branches(steps.values(), named).items()
-    }
-    while cycle := dag.find_cycle(found):
-        found[cycle[0]] -= {cycle[1]}
-    return found
 
 
 def _groups(steps: Mapping[str, Step]) -> dict[str, frozenset[str]]:

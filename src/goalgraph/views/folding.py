@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
-from goalgraph.planner import dag
+from goalgraph.views.graphs import depths, layers_of
 
-__all__ = ["Fold", "Folded", "depths", "folded", "reduced"]
+__all__ = ["Fold", "Folded", "folded"]
 
 _WIDTHS = (16, 12, 9, 7, 5, 4, 3, 2, 1)
 """Boxes of a layer that are tried, one after the other."""
@@ -42,8 +43,8 @@ def folded(
 ) -> Folded:
     """Fold a graph until it has no more than so many boxes, and no layer is too wide.
 
-    Groups go first, the smallest before those around them; then what is alike in a layer, beyond the first few; at
-    last whole layers. A small graph stays as it is.
+    Groups go first, the smallest before those around them, those of a size together; then what is alike in a layer,
+    beyond the first few; at last whole layers. A small graph stays as it is.
 
     Args:
         needs: Each step with those it waits for; acyclic.
@@ -54,10 +55,11 @@ def folded(
     """
     place = {step_id: number for number, step_id in enumerate(needs)}
     work = _Folding(dict(needs), {}, place)
-    for group in sorted(groups, key=lambda one: (len(groups[one]), place[one])):
+    for _, same in groupby(sorted(groups, key=lambda one: len(groups[one])), key=lambda one: len(groups[one])):
         if len(work.needs) <= most:
             break
-        work.close(group, groups[group])
+        for group in same:
+            work.close(group, groups[group])
     whole = Folded(needs=work.needs, folds=work.folds)
     narrow = whole
     for width in _WIDTHS:
@@ -65,25 +67,6 @@ def folded(
         if len(narrow.needs) <= most:
             return narrow
     return _banded(narrow, most, place)
-
-
-def depths(needs: Mapping[str, Collection[str]]) -> dict[str, int]:
-    """Depth of each node of an acyclic graph: one below the deepest that it needs."""
-    found: dict[str, int] = {}
-    for node in dag.order(needs):
-        found[node] = 1 + max((found[need] for need in needs[node]), default=-1)
-    return found
-
-
-def reduced(needs: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
-    """Leave out what others imply (transitive reduction): the same order, with the fewest lines."""
-    above: dict[str, frozenset[str]] = {}
-    for node in dag.order(needs):
-        above[node] = needs[node].union(*(above[need] for need in needs[node]))
-    return {
-        node: frozenset(need for need in found if not any(need in above[other] for other in found))
-        for node, found in needs.items()
-    }
 
 
 @dataclass(slots=True)
@@ -126,7 +109,7 @@ def _narrowed(
     """Fold steps of layers that are wider than that: never two that wait for each other, as those of a layer do not."""
     boxes: dict[str, str] = {}
     folds = dict(whole.folds)
-    for number, layer in enumerate(_layers(whole.needs)):
+    for number, layer in enumerate(layers_of(whole.needs)):
         if len(layer) <= width:
             continue
         for name, rest in _too_many(layer, width, likeness, urgent):
@@ -175,14 +158,6 @@ def _banded(whole: Folded, most: int, place: Mapping[str, int]) -> Folded:
         for band, inside in nodes.items()
     }
     return Folded(needs=_merged(whole.needs, lambda node: f"band {depth[node] // size}"), folds=folds)
-
-
-def _layers(needs: Mapping[str, frozenset[str]]) -> list[list[str]]:
-    depth = depths(needs)
-    found: list[list[str]] = [[] for _ in range(1 + max(depth.values(), default=-1))]
-    for node in needs:
-        found[depth[node]].append(node)
-    return found
 
 
 def _merged(needs: Mapping[str, frozenset[str]], box_of: Callable[[str], str]) -> dict[str, frozenset[str]]:

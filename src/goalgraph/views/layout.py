@@ -169,9 +169,9 @@ def _placed(
     for row in rows:  # lines that are nearly straight become so
         wanted = {node: at[node] for node in row}
         for node in row:
-            near = graph.above[node]
-            if len(near) == 1 and (len(graph.below[near[0]]) == 1 or abs(at[near[0]] - at[node]) < _NEARLY):
-                wanted[node] = at[near[0]]
+            over = graph.above[node]
+            if len(over) == 1 and (len(graph.below[over[0]]) == 1 or abs(at[over[0]] - at[node]) < _NEARLY):
+                wanted[node] = at[over[0]]
         at.update(_apart(row, wanted, half, gap))
     return at
 

@@ -9,6 +9,7 @@ from goalgraph.planner.plan import Plan
 from goalgraph.views.chart import Box, Chart, chart_of
 from goalgraph.views.layout import Layout, Point, laid_out
 from goalgraph.views.marks import COLOURS, Mark, seconds_text
+from goalgraph.views.text import visible
 
 __all__ = ["plan_svg"]
 
@@ -16,6 +17,8 @@ _WIDTH, _HEIGHT = 196.0, 46.0
 _MARGIN = 12.0
 _WIDEST = 1000.0
 """Pixels that a page shows without scrolling; a plan that is wider from top to bottom may go from left to right."""
+_LEAST = 0.75
+"""How small a page may draw it, where it makes it as wide as it is itself."""
 _ACROSS = (18.0, 44.0)
 _ALONG = (14.0, 52.0)
 _BEND = 10.0
@@ -70,7 +73,7 @@ def _drawn(chart: Chart) -> str:
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="gg-plan" role="img" '
         f'aria-label="{_text(chart.title + counts)}" width="{width}" height="{height}" '
-        f'viewBox="{-_MARGIN:g} {-_MARGIN:g} {width} {height}">',
+        f'style="min-width:{round(width * _LEAST)}px" viewBox="{-_MARGIN:g} {-_MARGIN:g} {width} {height}">',
         f"<style>{_STYLE}</style>",
         *_edges(chart, found, rightward=rightward),
         *(line for box, centre in found.centres.items() for line in _box(chart.boxes[box], centre)),
@@ -122,7 +125,7 @@ def _words(chart: Chart, found: Layout, *, rightward: bool) -> Iterator[str]:
 
 def _box(box: Box, centre: Point) -> Iterator[str]:
     left, top = centre[0] - _WIDTH / 2, centre[1] - _HEIGHT / 2
-    tone = _tone(box)
+    tone = box.tone or "new"
     yield f'<g class="gg-step gg-{tone}" transform="translate({left:g} {top:g})"><title>{_text(box.told)}</title>'
     yield _SHAPES.get(box.shape, _BODY)
     if tone != "new":
@@ -132,7 +135,7 @@ def _box(box: Box, centre: Point) -> Iterator[str]:
     said = _said(box)
     if said and len(box.steps) == 1:
         yield f'<text class="gg-sign" x="{end:g}" y="19" text-anchor="end">{_text(said)}</text>'
-    room = end - begin - (_wide(said, _PIXELS) + 8 if said and len(box.steps) == 1 else 0)
+    room = end - begin - (_wide(said, _PIXELS) + 10 if said and len(box.steps) == 1 else 0)
     yield f'<text class="gg-id" x="{begin:g}" y="19">{_text(_cut(box.name, room, _PIXELS))}</text>'
     edge = end - (18 if box.asks else 0)
     room = edge - begin
@@ -143,15 +146,6 @@ def _box(box: Box, centre: Point) -> Iterator[str]:
     if box.asks:
         yield f'<path class="gg-gate" transform="translate({end - 12:g} 26)" d="{_PERSON}"/>'
     yield "</g>"
-
-
-def _tone(box: Box) -> str:
-    """Colour of a box: that of the worst state in it."""
-    tones = {mark.tone for _, mark in box.marks}
-    for tone in ("bad", "weak"):
-        if tone in tones:
-            return tone
-    return "ok" if tones == {"ok"} else "off" if tones else "new"
 
 
 def _said(box: Box) -> str:
@@ -186,7 +180,7 @@ def _share(character: str) -> float:
 
 
 def _text(text: str) -> str:
-    return escape("".join(one if one in "\n\t" or one.isprintable() else "�" for one in text))
+    return escape(visible(text))
 
 
 def _styled(*rules: tuple[str, str, str]) -> str:
