@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,14 +44,19 @@ class Browser:
         """Give a command of the DevTools protocol."""
         return self.driver.execute_cdp_cmd(name, options)  # pyright: ignore[reportUnknownMemberType]
 
+    def _log(self, name: str) -> list[dict[str, Any]]:
+        driver: Any = self.driver
+        found: list[dict[str, Any]] = driver.get_log(name)
+        return found
+
     def errors(self) -> list[str]:
         """What was written to the console since it was last asked, breaches of the page's policy included."""
-        found: Any = self.driver.get_log("browser")  # pyright: ignore[reportUnknownMemberType]
+        found = self._log("browser")
         return [one["message"] for one in found]
 
     def requests(self) -> list[str]:
         """Addresses that were asked for since it was last asked, but for data: URIs and what the policy stopped."""
-        found: Any = self.driver.get_log("performance")  # pyright: ignore[reportUnknownMemberType]
+        found = self._log("performance")
         events = [json.loads(one["message"])["message"] for one in found]
         told = [(one["method"], one["params"]) for one in events]
         stopped = {one["requestId"] for what, one in told if what == "Network.loadingFailed" and _is_stopped(one)}
@@ -64,7 +69,7 @@ def _is_stopped(failed: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def browsing(folder: Path) -> Iterator[Browser]:
+def browsing(folder: Path) -> Generator[Browser]:
     """Start a browser with an empty profile; where there is none, the test is skipped, or in CI fails."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     driver = shutil.which("chromedriver")

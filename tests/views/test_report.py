@@ -109,7 +109,7 @@ def test_the_report_of_a_run_that_waits_says_for_what(waiting: Mapping[str, Any]
     assert asked.startswith("The run waits for an answer approval approve for Finance (answers: approve, reject)")
     assert "May this go to the board?" in asked
     assert "There is no answer yet." in page.sections["answer"]
-    rows = {attributes["data-status"] for tag, attributes in page.elements if attributes.get("data-status")}
+    rows = {attributes["data-status"] for _, attributes in page.elements if attributes.get("data-status")}
     assert rows == {"succeeded", "waiting", "open"}
 
 

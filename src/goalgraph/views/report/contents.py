@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from goalgraph.planner.decision import PEOPLES
+from goalgraph.views.marks import seconds_text
 from goalgraph.views.report.changes import revisions_of
 from goalgraph.views.report.costs import costs_of
 from goalgraph.views.report.facts import RunFacts
@@ -10,7 +11,7 @@ from goalgraph.views.report.pictures import File
 from goalgraph.views.report.questions import questions_of
 from goalgraph.views.report.steps import rows_of, run_scale
 from goalgraph.views.report.timeline import timeline_of
-from goalgraph.views.report.words import count, span, usd
+from goalgraph.views.report.words import count, usd
 from goalgraph.views.text import one_line
 
 __all__ = ["contents_of"]
@@ -87,7 +88,7 @@ def _facts(run: RunFacts, seconds: float) -> Iterator[tuple[str, str, str]]:
     succeeded = sum(1 for one in steps if one is not None and one.status == "succeeded")
     yield "Steps succeeded", f"{succeeded} of {len(steps)}", _others(run)
     if seconds:
-        yield "Time", span(seconds), f"{span(run.metrics.busy_seconds)} of work"
+        yield "Time", seconds_text(seconds), f"{seconds_text(run.metrics.busy_seconds)} of work"
     if run.metrics.parallelism > 1:
         yield "At one time", f"{run.metrics.parallelism:.1f}", "steps on average"
     revisions = sum(1 for one in run.decisions if one.kind == "revision" and one.chosen == "revise")

@@ -10,14 +10,16 @@ from importlib.resources import files
 
 from minijinja import Environment, safe
 
-from goalgraph.views.marks import MARKS, Mark
-from goalgraph.views.report.words import as_text, clock, count, span, tick, usd
+from goalgraph.views.marks import MARKS, Mark, seconds_text
+from goalgraph.views.report.words import as_text, clock, count, tick, usd
 from goalgraph.views.text import printable
 
 __all__ = ["MARKER", "filled"]
 
 MARKER = '<meta name="generator" content="goalgraph'
 """Stands in the first kilobyte of each report, by which one is known as such."""
+_STYLED = re.compile(r' style="min-width:\d+px"')
+"""What the svg says of its own width, in a way that the policy does not allow; the style sheet says it."""
 _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 _STATES: Mapping[str, Mark] = {
     **MARKS,
@@ -40,6 +42,7 @@ def filled(values: Mapping[str, object], graph: str, answer: str) -> str:
         answer: HTML that may stand in a page.
     """
     css, js = (_texts()[name].strip() for name in ("report.css", "report.js"))
+    graph = _STYLED.sub("", graph, count=1)
     styles = [css, *map(unescape, _STYLE.findall(graph))]
     page: str = _environment().render_template(
         "page.html",
@@ -72,7 +75,7 @@ def _environment() -> Environment:
         undefined_behavior="strict",
         auto_escape_callback=lambda _name: "html",
         finalizer=_shown,
-        filters={"span": span, "tick": tick, "clock": clock, "count": count, "usd": usd, "text": as_text},
+        filters={"span": seconds_text, "tick": tick, "clock": clock, "count": count, "usd": usd, "text": as_text},
         globals={"sign": _sign, "word": _word, "tone": _tone},
         trim_blocks=True,
         lstrip_blocks=True,

@@ -7,14 +7,7 @@ from typing import Any, cast
 from goalgraph.views.marks import seconds_text
 from goalgraph.views.report.timeline import moment
 
-__all__ = ["as_text", "clock", "count", "cut", "span", "tick", "usd"]
-
-
-def span(seconds: float) -> str:
-    """Write a duration: as all views do, and of less than a second two digits that count."""
-    if seconds >= 0.995:
-        return seconds_text(seconds)
-    return f"{seconds:.2g} s" if seconds >= 0.001 else "0 s"
+__all__ = ["as_text", "clock", "count", "cut", "tick", "usd"]
 
 
 def tick(seconds: float) -> str:
