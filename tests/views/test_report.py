@@ -105,6 +105,7 @@ def test_the_report_says_what_became_of_a_run(done: Mapping[str, Any]) -> None:
 
 def test_the_report_of_a_run_that_waits_says_for_what(waiting: Mapping[str, Any]) -> None:
     page = _Page(report_of(waiting).html)
+    assert "Report of a run ? waits for an answer" in " ".join(page.sections[""].split())
     asked = " ".join(page.sections["questions"].split())
     assert asked.startswith("The run waits for an answer approval approve for Finance (answers: approve, reject)")
     assert "May this go to the board?" in asked
