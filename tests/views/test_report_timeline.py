@@ -128,6 +128,7 @@ def test_a_night_in_which_nothing_happens_is_shortened_and_the_work_is_not() -> 
     assert gap.width < 10
     assert scale.x(10) > 40
     assert scale.x(night) < 60
+    assert [(tick.seconds, tick.since) for tick in scale.ticks] == [(0, 0), (5, 0), (night, 0), (night + 5, 5)]
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.003, 0.4, 3.0, 50.0, 4_000.0, 90_000.0, 3e7])

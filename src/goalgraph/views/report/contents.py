@@ -88,7 +88,8 @@ def _facts(run: RunFacts, seconds: float) -> Iterator[tuple[str, str, str]]:
     succeeded = sum(1 for one in steps if one is not None and one.status == "succeeded")
     yield "Steps succeeded", f"{succeeded} of {len(steps)}", _others(run)
     if seconds:
-        yield "Time", seconds_text(seconds), f"{seconds_text(run.metrics.busy_seconds)} of work"
+        busy = run.metrics.busy_seconds
+        yield "Time", seconds_text(seconds), f"{seconds_text(busy)} of work" if busy else ""
     if run.metrics.parallelism > 1:
         yield "At one time", f"{run.metrics.parallelism:.1f}", "steps on average"
     revisions = sum(1 for one in run.decisions if one.kind == "revision" and one.chosen == "revise")

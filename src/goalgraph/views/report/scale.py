@@ -14,7 +14,7 @@ _CLOSEST = 8.0
 """Percent between two ticks, so that their labels do not meet."""
 _LONG = 0.5
 """An idle stretch is shortened where it is longer than this share of all work together."""
-_SHORTENED = 0.08
+_SHORTENED = 0.1
 """Its width then, as a share of all work together."""
 
 
@@ -34,6 +34,8 @@ class Tick:
 
     x: float
     seconds: float
+    since: float = 0.0
+    """Of those after a shortened stretch: seconds from its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +99,11 @@ def _ticks(scale: Scale, shown: Iterable[tuple[float, float]], width: float) -> 
     step = _step(width / _TICKS)
     found: list[Tick] = []
     for begin, end in shown:
-        for number in range(int(begin // step), int(end // step) + 1):
-            second = number * step
+        for number in range(int((end - begin) // step) + 1):
+            second = begin + number * step
             x = scale.x(second)
-            if begin <= second <= end and x <= 100 - _CLOSEST / 2 and (not found or x - found[-1].x >= _CLOSEST):
-                found.append(Tick(x=x, seconds=second))
+            if second < end and x <= 100 - _CLOSEST / 2 and (not found or x - found[-1].x >= _CLOSEST):
+                found.append(Tick(x=x, seconds=second, since=number * step if begin else 0.0))
     return tuple(found)
 
 
