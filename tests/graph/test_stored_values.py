@@ -1,6 +1,7 @@
 """The values of a run, read from where it is stored, without those who did it."""
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +30,21 @@ async def worker(task: StepTask, context: StepContext) -> str:
     return f"did {task.step}"
 
 
-async def test_outcomes_of_the_superstep_that_is_under_way_are_among_them(
-    checkpointer: "BaseCheckpointSaver[Any]",
-) -> None:
-    if not isinstance(checkpointer, (InMemorySaver, SqliteSaver)):
-        pytest.skip("it is for savers that are sync")
-    agent = create_plan_agent(None, [worker], checkpointer=checkpointer)
+@pytest.fixture(params=["memory", "sqlite"])
+def saver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator["BaseCheckpointSaver[Any]"]:
+    """Savers as the command line has them."""
+    if request.param == "memory":
+        yield InMemorySaver()
+        return
+    with SqliteSaver.from_conn_string(str(tmp_path / "run.sqlite")) as opened:
+        yield opened
+
+
+async def test_outcomes_of_the_superstep_that_is_under_way_are_among_them(saver: "BaseCheckpointSaver[Any]") -> None:
+    agent = create_plan_agent(None, [worker], checkpointer=saver)
     await agent.ainvoke({"goal": "the goal", "plan": PLAN}, CONFIG)
     state = await agent.aget_state(CONFIG)
-    found = await asyncio.to_thread(stored_values, checkpointer, "1")
+    found = await asyncio.to_thread(stored_values, saver, "1")
     assert found["outcomes"] == recorded_outcomes(state)
     assert list(found["outcomes"]) == ["first"]
     assert {**found, "outcomes": None} == {**state.values, "outcomes": None}

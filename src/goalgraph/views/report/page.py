@@ -11,7 +11,7 @@ from importlib.resources import files
 from minijinja import Environment, safe
 
 from goalgraph.views.marks import MARKS, Mark, seconds_text
-from goalgraph.views.report.words import as_text, clock, count, tick, usd
+from goalgraph.views.report.words import as_record, clock, count, tick, usd
 from goalgraph.views.text import printable
 
 __all__ = ["MARKER", "filled"]
@@ -75,7 +75,7 @@ def _environment() -> Environment:
         undefined_behavior="strict",
         auto_escape_callback=lambda _name: "html",
         finalizer=_shown,
-        filters={"span": seconds_text, "tick": tick, "clock": clock, "count": count, "usd": usd, "text": as_text},
+        filters={"span": seconds_text, "tick": tick, "clock": clock, "count": count, "usd": usd, "record": as_record},
         globals={"sign": _sign, "word": _word, "tone": _tone},
         trim_blocks=True,
         lstrip_blocks=True,

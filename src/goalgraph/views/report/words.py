@@ -7,7 +7,10 @@ from typing import Any, cast
 from goalgraph.views.marks import seconds_text
 from goalgraph.views.report.timeline import moment
 
-__all__ = ["as_text", "clock", "count", "cut", "tick", "usd"]
+__all__ = ["as_record", "as_text", "clock", "count", "cut", "tick", "usd"]
+
+_MOST_ON_RECORD = 20_000
+"""Characters."""
 
 
 def tick(seconds: float) -> str:
@@ -44,6 +47,11 @@ def as_text(value: object) -> str:
     if isinstance(value, Mapping):
         value = dict(cast("Mapping[str, Any]", value))
     return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+
+
+def as_record(value: object) -> str:
+    """Write what is on record of a decision; something long is cut."""
+    return cut(as_text(value), _MOST_ON_RECORD)
 
 
 def cut(text: str, most: int) -> str:
