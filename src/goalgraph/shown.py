@@ -54,7 +54,8 @@ def report_of(values: Mapping[str, Any]) -> Report:
     """Make the report of a run.
 
     Args:
-        values: Of the run's state: a result, or ``agent.get_state(config).values`` of a run that is not over.
+        values: Of the run's state: a result, or ``agent.get_state(config).values`` of a run that is not over; with the
+            state's ``interrupts`` as ``__interrupt__`` where it is to say what the run waits for.
     """
     page: Report = import_module("goalgraph.views.report").report_page(values)
     return page
