@@ -112,6 +112,7 @@ if TYPE_CHECKING:
         as_specialist,
         specialist,
     )
+    from goalgraph.specialists.builtin import builtin_specialists
     from goalgraph.synthesis import Synthesis, SynthesisRequest, Synthesizer
 
 __version__ = "0.1.0"
@@ -215,6 +216,7 @@ __all__ = [
     "answer",
     "apending",
     "as_specialist",
+    "builtin_specialists",
     "create_plan_agent",
     "decisions_as_lines",
     "diff_plans",
@@ -341,6 +343,7 @@ _HOMES = {
         "as_specialist",
         "specialist",
     ),
+    "goalgraph.specialists.builtin": ("builtin_specialists",),
     "goalgraph.shown": ("Report",),
     "goalgraph.synthesis": ("Synthesis", "SynthesisRequest", "Synthesizer"),
 }

@@ -109,6 +109,7 @@ NAMES = [
     "answer",
     "apending",
     "as_specialist",
+    "builtin_specialists",
     "create_plan_agent",
     "decisions_as_lines",
     "diff_plans",

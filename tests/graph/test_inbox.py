@@ -18,6 +18,7 @@ from goalgraph import (
     PlanAgent,
     Request,
     RunPaused,
+    RunResult,
     StaleRequest,
     StepContext,
     StepTask,
@@ -110,6 +111,7 @@ async def test_the_same_answer_again_changes_nothing_and_another_one_is_refused(
     assert result["status"] == "complete"
     after = await aanswer(agent, CONFIG, {request.id: {"type": "approve", "message": "fine"}})
     assert (after["status"], after["answer"]) == (result["status"], result["answer"])
+    assert {type(one) for one in (first, again, result, after)} == {RunResult}
     with pytest.raises(AlreadyAnswered):
         await aanswer(agent, CONFIG, {request.id: False})
     assert ledger.started == ["after_x", "after_y", "after_z"]

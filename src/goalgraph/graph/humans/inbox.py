@@ -11,6 +11,7 @@ from goalgraph.graph.agent import PlanAgent
 from goalgraph.graph.humans.door import Said, taken
 from goalgraph.graph.humans.thread import Request, Thread, read_thread, saver_of
 from goalgraph.graph.loop import finish
+from goalgraph.graph.result import RunResult
 from goalgraph.graph.state import PlanOutput
 
 __all__ = ["aanswer", "answer", "apending", "pending"]
@@ -28,7 +29,7 @@ async def apending(agent: PlanAgent, config: RunnableConfig) -> tuple[Request, .
 
 async def aanswer(
     agent: PlanAgent, config: RunnableConfig, answers: Mapping[str, object], *, by: str | None = None
-) -> dict[str, Any]:
+) -> RunResult:
     """Answer requests, any number of those that are open, and go on with the run as far as it comes.
 
     All answers are looked at first, then written down, then the run goes on: where any of them cannot be used, none is
@@ -53,7 +54,7 @@ async def aanswer(
     said: dict[str, Said] = {request: Said(answer=answer, by=by) for request, answer in answers.items()}
     if not taken(thread, said) and not thread.answered():
         return _standing(thread)
-    return cast("dict[str, Any]", await agent.ainvoke(Command(resume=said), config))
+    return cast("RunResult", await agent.ainvoke(Command(resume=said), config))
 
 
 def pending(agent: PlanAgent, config: RunnableConfig) -> tuple[Request, ...]:
@@ -64,7 +65,7 @@ def pending(agent: PlanAgent, config: RunnableConfig) -> tuple[Request, ...]:
 
 def answer(
     agent: PlanAgent, config: RunnableConfig, answers: Mapping[str, object], *, by: str | None = None
-) -> dict[str, Any]:
+) -> RunResult:
     """Do what `aanswer` does, from sync code, also inside a running event loop."""
     agent.check_caller()
     return finish(lambda: aanswer(agent, config, answers, by=by))
@@ -81,8 +82,10 @@ async def _thread(agent: PlanAgent, config: RunnableConfig) -> Thread:
     return thread
 
 
-def _standing(thread: Thread) -> dict[str, Any]:
+def _standing(thread: Thread) -> RunResult:
     """Where a run stands, as a call would return it."""
     values = cast("Mapping[str, Any]", thread.snapshot.values)
-    result = {name: values[name] for name in PlanOutput.__annotations__ if name in values}
-    return {**result, "__interrupt__": list(thread.snapshot.interrupts)} if thread.snapshot.interrupts else result
+    result = RunResult({name: values[name] for name in PlanOutput.__annotations__ if name in values})
+    if thread.snapshot.interrupts:
+        result["__interrupt__"] = list(thread.snapshot.interrupts)
+    return result
