@@ -50,6 +50,7 @@ from goalgraph.planner.prices import Price
 from goalgraph.planner.reviewed import PlanInReview
 from goalgraph.planner.reviser import Reviser
 from goalgraph.planner.validation import PlanPolicy, checked
+from goalgraph.shown import Shown
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.specialists.roles import RoleMaker
 from goalgraph.specialists.routing.pinging import Condition
@@ -62,7 +63,7 @@ _SUPERSTEPS = 25
 _SUPERSTEPS_OF_REVISION = 10
 
 
-class PlanAgent(CompiledStateGraph[Any, Any, Any, Any]):
+class PlanAgent(Shown, CompiledStateGraph[Any, Any, Any, Any]):
     """A compiled graph that plans and does goals.
 
     Use it as any compiled graph: ``invoke``, ``ainvoke``, ``stream``, ``astream``, as a node of another graph, in a
