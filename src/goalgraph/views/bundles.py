@@ -5,11 +5,21 @@ from functools import singledispatch
 from rich.console import RenderableType
 from rich.text import Text
 
+from goalgraph.graph.result import RunResult
+from goalgraph.planner.estimate import Estimate
+from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Plan
+from goalgraph.views.html import estimate_html, outcome_html, plan_html, result_html
+from goalgraph.views.markdown import result_markdown
+from goalgraph.views.mermaid import plan_mermaid
+from goalgraph.views.plan_svg import plan_svg
+from goalgraph.views.terminal import as_plain, estimate_drawn, outcome_drawn, result_drawn
 from goalgraph.views.text import printable
 from goalgraph.views.tree import plan_text, plan_tree
 
 __all__ = ["drawn", "mimebundle"]
+
+_MOST_IN_LAYER = 24
 
 
 @singledispatch
@@ -20,7 +30,31 @@ def mimebundle(value: object) -> dict[str, str]:
 
 @mimebundle.register
 def _(value: Plan) -> dict[str, str]:
-    return {"text/plain": plan_text(value)}
+    return {
+        "text/html": plan_html(value),
+        "image/svg+xml": plan_svg(value),
+        "text/vnd.mermaid": plan_mermaid(value),
+        "text/plain": plan_text(value, most=_MOST_IN_LAYER),
+    }
+
+
+@mimebundle.register
+def _(value: Outcome) -> dict[str, str]:
+    return {"text/html": outcome_html(value), "text/plain": as_plain(outcome_drawn(value))}
+
+
+@mimebundle.register
+def _(value: Estimate) -> dict[str, str]:
+    return {"text/html": estimate_html(value), "text/plain": as_plain(estimate_drawn(value))}
+
+
+@mimebundle.register
+def _(value: RunResult) -> dict[str, str]:
+    return {
+        "text/html": result_html(value),
+        "text/markdown": result_markdown(value),
+        "text/plain": as_plain(result_drawn(value)),
+    }
 
 
 @singledispatch
@@ -31,4 +65,19 @@ def drawn(value: object) -> RenderableType:
 
 @drawn.register
 def _(value: Plan) -> RenderableType:
-    return plan_tree(value)
+    return plan_tree(value, most=_MOST_IN_LAYER)
+
+
+@drawn.register
+def _(value: Outcome) -> RenderableType:
+    return outcome_drawn(value)
+
+
+@drawn.register
+def _(value: Estimate) -> RenderableType:
+    return estimate_drawn(value)
+
+
+@drawn.register
+def _(value: RunResult) -> RenderableType:
+    return result_drawn(value)

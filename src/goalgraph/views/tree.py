@@ -1,6 +1,6 @@
 """A plan as a tree of its parallel layers, and the same as plain text."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
@@ -8,8 +8,11 @@ from rich.tree import Tree
 
 from goalgraph.planner import dag
 from goalgraph.planner.compilation import compile_plan
+from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Plan, Step
 from goalgraph.planner.wording import doer_of, kind_of, title_of
+from goalgraph.views.graphs import graph_of, layers_of, needs_of
+from goalgraph.views.marks import Mark, counted, mark_of, seconds_text
 from goalgraph.views.text import one_line
 
 __all__ = ["plan_text", "plan_tree"]
@@ -31,6 +34,10 @@ class _Entry:
     """What it waits for, and under which condition; empty where there is neither."""
     is_end: bool
     """Whether it is only the end of a group."""
+    mark: Mark | None
+    """How its state looks; None before a run."""
+    spent: str
+    """How long it took, and why it is not what was wanted; empty where it is not over."""
 
     @property
     def label(self) -> str:
@@ -38,12 +45,30 @@ class _Entry:
         return ": ".join(filter(None, (self.kind, self.who)))
 
 
-def plan_tree(plan: Plan, doers: Mapping[str, str] | None = None) -> Tree:
-    """Draw a valid plan: a branch for each layer, whose steps can run at the same time.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layer:
+    """Steps that can run at the same time."""
+
+    heading: str
+    entries: tuple[_Entry, ...]
+    rest: str
+    """Says how many more there are; empty where all are shown."""
+
+
+def plan_tree(
+    plan: Plan,
+    doers: Mapping[str, str] | None = None,
+    *,
+    outcomes: Mapping[str, Outcome] | None = None,
+    most: int | None = None,
+) -> Tree:
+    """Draw a plan: a branch for each layer, whose steps can run at the same time.
 
     Args:
-        plan: Without cycles; steps inside of steps are shown by their qualified ids, as they run.
+        plan: Any; steps inside of steps are shown by their qualified ids, as they run.
         doers: Name of who does it by step id, for steps that leave it open.
+        outcomes: What steps came to, by id; they are shown by sign and colour, with the time that they took.
+        most: Steps that are shown of a layer, those that failed first; None: all.
     """
     flat = compile_plan(plan)
     tree = Tree(Text(_title(flat), style="bold"))
@@ -51,32 +76,52 @@ def plan_tree(plan: Plan, doers: Mapping[str, str] | None = None) -> Tree:
         proposed = tree.add(Text("specialists that are made for it", style="bold blue"))
         for name, about in _roles(flat):
             proposed.add(Text.assemble((name, "magenta"), f"  {about}"))
-    for number, layer in enumerate(_layers(flat, doers or {}), 1):
-        branch = tree.add(Text(_heading(number, layer), style="bold blue"))
-        for entry in layer:
-            label = Text.assemble((entry.id, "cyan"))
-            if entry.kind:
-                label.append(f"  {entry.kind}", style="yellow")
-            if entry.who:
-                label.append(f"  {entry.who}", style="magenta")
-            if entry.notes:
-                label.append(f"  {entry.notes}", style="dim")
-            label.append("  " if entry.is_end else "\n")
-            branch.add(label.append(entry.task, style="default"))
+    for layer in _layers(flat, doers or {}, outcomes, most):
+        branch = tree.add(Text(layer.heading, style="bold blue"))
+        for entry in layer.entries:
+            branch.add(_drawn(entry))
+        if layer.rest:
+            branch.add(Text(layer.rest, style="dim"))
     return tree
 
 
-def plan_text(plan: Plan, doers: Mapping[str, str] | None = None) -> str:
-    """Write a valid plan as plain lines, a line for each step; see `plan_tree`."""
+def _drawn(entry: _Entry) -> Text:
+    label = Text()
+    if entry.mark is not None:
+        label.append(f"{entry.mark.sign} ", style=entry.mark.style)
+    label.append(entry.id, style="cyan")
+    if entry.kind:
+        label.append(f"  {entry.kind}", style="yellow")
+    if entry.who:
+        label.append(f"  {entry.who}", style="magenta")
+    if entry.spent and entry.mark is not None:
+        label.append(f"  {entry.spent}", style=entry.mark.style)
+    if entry.notes:
+        label.append(f"  {entry.notes}", style="dim")
+    label.append("  " if entry.is_end else "\n")
+    return label.append(entry.task, style="default")
+
+
+def plan_text(
+    plan: Plan,
+    doers: Mapping[str, str] | None = None,
+    *,
+    outcomes: Mapping[str, Outcome] | None = None,
+    most: int | None = None,
+) -> str:
+    """Write a plan as plain lines, a line for each step; see `plan_tree`."""
     flat = compile_plan(plan)
     lines = [_title(flat)]
     if flat.roles:
         lines += ["specialists that are made for it", *(f"  {name}: {about}" for name, about in _roles(flat))]
-    for number, layer in enumerate(_layers(flat, doers or {}), 1):
-        lines.append(_heading(number, layer))
-        for entry in layer:
+    for layer in _layers(flat, doers or {}, outcomes, most):
+        lines.append(layer.heading)
+        for entry in layer.entries:
+            sign = f"{entry.mark.sign} " if entry.mark is not None else ""
+            spent = f" {entry.spent}" if entry.spent else ""
             notes = f" ({entry.notes})" if entry.notes else ""
-            lines.append(f"  {entry.id} [{entry.label}]{notes}: {entry.task}")
+            lines.append(f"  {sign}{entry.id} [{entry.label}]{spent}{notes}: {entry.task}")
+        lines += [f"  {layer.rest}"] if layer.rest else []
     return "\n".join(lines)
 
 
@@ -93,17 +138,38 @@ def _roles(plan: Plan) -> Iterator[tuple[str, str]]:
         yield role.name, one_line(f"{role.description or role.instructions} ({tools})")
 
 
-def _heading(number: int, layer: list[_Entry]) -> str:
-    at_once = sum(1 for entry in layer if not entry.is_end)
+def _heading(number: int, steps: Sequence[Step]) -> str:
+    at_once = sum(1 for step in steps if step.type != "parallel")
     return f"layer {number}" + (f", {at_once} in parallel" if at_once > 1 else "")
 
 
-def _layers(plan: Plan, doers: Mapping[str, str]) -> Iterator[list[_Entry]]:
+def _layers(
+    plan: Plan, doers: Mapping[str, str], outcomes: Mapping[str, Outcome] | None, most: int | None
+) -> Iterator[_Layer]:
     steps = {step.id: step for step in plan.steps}
     place = {step_id: number for number, step_id in enumerate(steps)}
     forks = _forks(plan)
-    for layer in dag.layers(plan):
-        yield [_entry(steps[step_id], doers, place, forks.get(step_id, {})) for step_id in layer]
+    for number, layer in enumerate(layers_of(graph_of(plan.steps)), 1):
+        shown, rest = _chosen(layer, outcomes, most)
+        yield _Layer(
+            heading=_heading(number, [steps[step_id] for step_id in layer]),
+            entries=tuple(_entry(steps[step_id], doers, place, forks.get(step_id, {}), outcomes) for step_id in shown),
+            rest=rest,
+        )
+
+
+def _chosen(
+    layer: Sequence[str], outcomes: Mapping[str, Outcome] | None, most: int | None
+) -> tuple[Sequence[str], str]:
+    """Choose the steps of a layer that are shown, those that failed first, and say what the others come to."""
+    if most is None or len(layer) <= most:
+        return layer, ""
+    known = outcomes or {}
+    ranked = sorted(layer, key=lambda one: one not in known or known[one].status != "failed")
+    kept = set(ranked[:most])
+    hidden = [known.get(one) for one in layer if one not in kept]
+    states = ", ".join(f"{count} {mark.word}" for count, mark in counted(hidden)) if outcomes is not None else ""
+    return [one for one in layer if one in kept], f"and {len(hidden)} more" + (f": {states}" if states else "")
 
 
 def _forks(plan: Plan) -> Mapping[str, Mapping[str, str]]:
@@ -118,10 +184,19 @@ def _forks(plan: Plan) -> Mapping[str, Mapping[str, str]]:
     return found
 
 
-def _entry(step: Step, doers: Mapping[str, str], place: Mapping[str, int], forks: Mapping[str, str]) -> _Entry:
+def _entry(
+    step: Step,
+    doers: Mapping[str, str],
+    place: Mapping[str, int],
+    forks: Mapping[str, str],
+    outcomes: Mapping[str, Outcome] | None,
+) -> _Entry:
+    outcome = outcomes.get(step.id) if outcomes is not None else None
     kind, who = kind_of(step), doer_of(step, doers)
+    if outcome is not None and step.type == "agent" and outcome.specialist:
+        who = outcome.specialist
     told = forks.keys() | set(dag.branch_names(step) if step.type == "parallel" else ())
-    needs = sorted(dag.needs(step) - told, key=place.__getitem__)
+    needs = sorted(needs_of(step) - told, key=lambda need: place.get(need, len(place)))
     more = f" and {len(needs) - _MOST_NEEDS} more" if len(needs) > _MOST_NEEDS else ""
     notes = [
         *(f"{branch} of {fork}" for fork, branch in forks.items()),
@@ -131,10 +206,20 @@ def _entry(step: Step, doers: Mapping[str, str], place: Mapping[str, int], forks
         "optional" if step.optional else "",
     ]
     return _Entry(
-        id=step.id,
+        id=one_line(step.id),
         kind="" if step.type == "agent" else kind,
         who=one_line(who, 80) if step.type in ("agent", "human_approval", "human_input", "map") else "",
         task=one_line(title_of(step)),
         notes="; ".join(filter(None, notes)),
         is_end=step.type == "parallel",
+        mark=mark_of(outcome) if outcomes is not None else None,
+        spent=_spent(outcome) if outcome is not None else "",
     )
+
+
+def _spent(outcome: Outcome) -> str:
+    if outcome.status in ("skipped", "blocked"):
+        return outcome.status
+    why = f": {one_line(outcome.error.message, 120)}" if outcome.error is not None else ""
+    state = "" if outcome.status == "succeeded" else f"{outcome.status} "
+    return f"{state}{seconds_text(outcome.seconds)}{why}"
