@@ -114,6 +114,7 @@ if TYPE_CHECKING:
     )
     from goalgraph.specialists.builtin import builtin_specialists
     from goalgraph.synthesis import Synthesis, SynthesisRequest, Synthesizer
+    from goalgraph.views.watching import awatch, watch
 
 __version__ = "0.1.0"
 
@@ -216,6 +217,7 @@ __all__ = [
     "answer",
     "apending",
     "as_specialist",
+    "awatch",
     "builtin_specialists",
     "create_plan_agent",
     "decisions_as_lines",
@@ -232,6 +234,7 @@ __all__ = [
     "pending",
     "specialist",
     "validate_plan",
+    "watch",
 ]
 
 # Loaded at first use, so that `import goalgraph` and the command line start fast.
@@ -346,6 +349,7 @@ _HOMES = {
     "goalgraph.specialists.builtin": ("builtin_specialists",),
     "goalgraph.shown": ("Report",),
     "goalgraph.synthesis": ("Synthesis", "SynthesisRequest", "Synthesizer"),
+    "goalgraph.views.watching": ("awatch", "watch"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -109,6 +109,7 @@ NAMES = [
     "answer",
     "apending",
     "as_specialist",
+    "awatch",
     "builtin_specialists",
     "create_plan_agent",
     "decisions_as_lines",
@@ -125,6 +126,7 @@ NAMES = [
     "pending",
     "specialist",
     "validate_plan",
+    "watch",
 ]
 MODULES = sorted(
     found.name

@@ -14,11 +14,10 @@ from goalgraph.models import resolve_model
 from goalgraph.planner.compilation import compile_plan
 from goalgraph.planner.decomposer import PlanRequest
 from goalgraph.planner.degrading import Degrading
-from goalgraph.planner.plan import Plan, Step
+from goalgraph.planner.plan import Plan
 from goalgraph.planner.plan_prompt import available_cards
-from goalgraph.planner.wording import doer_of
 from goalgraph.prompts import Prompts
-from goalgraph.specialists import Specialist, SpecialistCard, SpecialistRegistry, route
+from goalgraph.specialists import Specialist, SpecialistCard, SpecialistRegistry
 from goalgraph.specialists.builtin import (
     Assistant,
     ChartMaker,
@@ -27,6 +26,7 @@ from goalgraph.specialists.builtin import (
     ReportWriter,
     builtin_specialists,
 )
+from goalgraph.specialists.router import doers
 from goalgraph.synthesis import Synthesis, SynthesisRequest, as_synthesizer
 from goalgraph.synthesis.parts import ends
 
@@ -53,7 +53,7 @@ class Crew:
 
     def doers(self, plan: Plan) -> Mapping[str, str]:
         """Who does each step of a valid plan, by the step's id in the flat plan: a specialist's name, or words."""
-        return {step.id: self._doer(step) for step in self.flat(plan).steps}
+        return doers(self.flat(plan), self.registry.cards)
 
     async def synthesize(self, request: SynthesisRequest) -> Synthesis:
         """Write the answer of a run: a report that everything leads to is the answer itself."""
@@ -75,13 +75,6 @@ class Crew:
         if len(last) == 1 and self.doers(plan)[next(iter(last))] == "report_writer":
             return "last_wins"
         return "concatenate" if self.model is None else "model"
-
-    def _doer(self, step: Step) -> str:
-        if step.type == "map":
-            return self._doer(step.step)
-        if step.type == "agent" and not step.agents:
-            return route(step, self.registry.cards)[0]
-        return doer_of(step)
 
 
 def gather_crew(

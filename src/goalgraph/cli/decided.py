@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from goalgraph.cli.progress import UNREVISED
 from goalgraph.planner.decision import Decision
+from goalgraph.views.progress import UNREVISED
 from goalgraph.views.text import one_line, printable
 
 __all__ = ["course_lines", "planning_lines", "revisions_in"]

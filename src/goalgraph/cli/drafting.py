@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from goalgraph.cli.decided import planning_lines
-from goalgraph.cli.display import plain_line, planning, table
-from goalgraph.cli.progress import Track
 from goalgraph.cli.terminal import Terminal
 from goalgraph.graph.events import StepDrafted
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.plan import Step
 from goalgraph.planner.wording import title_of
+from goalgraph.views.event_lines import plain_line
+from goalgraph.views.frame import frame
+from goalgraph.views.frame_table import frame_table
+from goalgraph.views.progress import Track
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -70,7 +72,7 @@ def _live(terminal: Terminal) -> Generator[Watching]:
 
     def drawn() -> "Group":
         room = terminal.console.height - 2 - len(told)
-        lines = table(track.lines, 0.0, room, signs=terminal.signs, title=planning(track) or "Planning ...")
+        lines = frame_table(frame(track, 0.0, room), signs=terminal.signs)
         return Group(*(Text(line, style="dim", overflow="ellipsis", no_wrap=True) for line in told), lines)
 
     def decided(decision: Decision) -> None:

@@ -18,13 +18,12 @@ from goalgraph.cli.decided import revisions_in
 from goalgraph.cli.display import displayed
 from goalgraph.cli.folders import RunFolder
 from goalgraph.cli.planning import show_plan
-from goalgraph.cli.progress import Track, as_event
 from goalgraph.cli.questions import matched
 from goalgraph.cli.records import KeptAnswer, Question, RunRecord, step_records
 from goalgraph.cli.reviews import Prepared, as_written, decisions_of
 from goalgraph.cli.terminal import Terminal
 from goalgraph.errors import GoalgraphError
-from goalgraph.graph.events import Event
+from goalgraph.graph.events import Event, as_event, used
 from goalgraph.graph.humans.inbox import apending
 from goalgraph.graph.humans.thread import Request
 from goalgraph.graph.storage.recorded import recorded_outcomes
@@ -32,6 +31,7 @@ from goalgraph.planner.decision import Decision
 from goalgraph.planner.decomposer import PlanRequest
 from goalgraph.planner.outcome import Outcome, Usage
 from goalgraph.planner.plan import Plan
+from goalgraph.views.progress import Track
 
 __all__ = ["Ended", "Execution", "RunBroken"]
 
@@ -107,7 +107,8 @@ class Execution:
         """
         state = await self._agent.aget_state(self._config)
         self._take_plan(state.values)
-        track = Track.of(self._doers, recorded_outcomes(state))
+        track = Track.of(self._doers, recorded_outcomes(state), _usage_in(state.values))
+        track.before = used(self._outside)
         try:
             with displayed(track, self._terminal, monotonic) as tell:
                 return await self._answered(not state.values, track, tell)
@@ -162,7 +163,8 @@ class Execution:
             if mode == "values":
                 values = part
                 if self._take_plan(values):
-                    track.begin_anew(self._doers, cast("Mapping[str, Outcome]", values.get("outcomes") or {}))
+                    outcomes = cast("Mapping[str, Outcome]", values.get("outcomes") or {})
+                    track.begin_anew(self._doers, outcomes, _usage_in(values))
             elif (event := as_event(part)) is not None:
                 tell(event)
         return values

@@ -4,13 +4,16 @@ With ``subgraphs=True`` those of runs inside of its steps come too. Their ``run`
 such as ``"run-5e1f3a/report"``.
 """
 
-from typing import Any, Literal, NotRequired
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Literal, NotRequired, cast
 
+from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from goalgraph.graph.board.transitions import RunStatus
 from goalgraph.planner.decision import Decision
-from goalgraph.planner.outcome import Status
+from goalgraph.planner.outcome import Outcome, Status, Usage
 
 __all__ = [
     "DecisionMade",
@@ -24,8 +27,24 @@ __all__ = [
     "StepFinished",
     "StepProgress",
     "StepStarted",
+    "Used",
+    "as_event",
     "decision_made",
+    "step_finished",
+    "used",
 ]
+
+
+class Used(TypedDict):
+    """What models were asked for."""
+
+    tokens: int
+    """Read and written."""
+    calls: int
+    cost_usd: NotRequired[float]
+    """Of the calls that were priced; left out where none was."""
+    unpriced_calls: NotRequired[int]
+    """Those that should have been priced, and whose price is not known."""
 
 
 class StepDrafted(TypedDict):
@@ -53,6 +72,8 @@ class PlanMade(TypedDict):
     """Ids in plan order."""
     done: list[str]
     """Ids whose outcomes are already recorded."""
+    usage: NotRequired[Used]
+    """Of planning, and of revising, so far."""
 
 
 class RevisionStarted(TypedDict):
@@ -123,6 +144,8 @@ class StepFinished(TypedDict):
     attempts: int
     seconds: float
     error: NotRequired[str]
+    usage: NotRequired[Used]
+    """Where models were called."""
 
 
 class DecisionMade(TypedDict):
@@ -146,6 +169,8 @@ class RunFinished(TypedDict):
     type: Literal["run_finished"]
     run: str
     status: RunStatus
+    usage: NotRequired[Used]
+    """Of the whole run, where models were called."""
 
 
 Event = (
@@ -161,6 +186,22 @@ Event = (
     | RunFinished
 )
 """Any of them, told apart by ``type``."""
+
+
+def as_event(part: object) -> Event | None:
+    """Recognise an event of the engine among whatever else specialists put on the custom stream."""
+    if not isinstance(part, Mapping):
+        return None
+    try:
+        _events().validate_python(part, strict=True)
+    except ValidationError:
+        return None
+    return cast("Event", part)
+
+
+@cache
+def _events() -> TypeAdapter[Event]:
+    return TypeAdapter(Event)
 
 
 def decision_made(decision: Decision, run: str) -> DecisionMade:
@@ -180,3 +221,40 @@ def decision_made(decision: Decision, run: str) -> DecisionMade:
         rationale=decision.rationale,
         by=decision.by,
     )
+
+
+def step_finished(outcome: Outcome, run: str) -> StepFinished:
+    """Make the event of an outcome.
+
+    Args:
+        outcome: As it is on record.
+        run: Id of the run.
+    """
+    event = StepFinished(
+        type="step_finished",
+        run=run,
+        step=outcome.step,
+        status=outcome.status,
+        specialist=outcome.specialist,
+        attempts=outcome.attempts,
+        seconds=outcome.seconds,
+    )
+    if outcome.error is not None:
+        event["error"] = outcome.error.message
+    if outcome.usage.calls:
+        event["usage"] = used(outcome.usage)
+    return event
+
+
+def used(usage: Usage) -> Used:
+    """Make what an event tells of usage.
+
+    Args:
+        usage: As it is on record.
+    """
+    told = Used(tokens=usage.input_tokens + usage.output_tokens, calls=usage.calls)
+    if usage.cost_usd > 0:
+        told["cost_usd"] = usage.cost_usd
+    if usage.unpriced_calls:
+        told["unpriced_calls"] = usage.unpriced_calls
+    return told

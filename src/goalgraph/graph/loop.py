@@ -5,7 +5,7 @@ import contextvars
 import os
 import queue
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import suppress
 from typing import TypeVar
 
@@ -73,7 +73,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
-def iterate(stream: Callable[[], AsyncIterator[T]]) -> Iterator[T]:
+def iterate(stream: Callable[[], AsyncIterator[T]]) -> Generator[T]:
     """Yield in this thread what an async stream yields in the background loop.
 
     Closing the iterator, or an exception such as Ctrl-C in this thread, cancels the stream and waits until it has

@@ -69,14 +69,15 @@ class Dispatch:
             before=before,
         )
         board = work.board
-        runtime.stream_writer(
-            events.PlanMade(
-                type="plan_made",
-                run=run.id,
-                steps=[step.id for step in board.index.plan.steps],
-                done=list(board.outcomes),
-            )
+        made = events.PlanMade(
+            type="plan_made",
+            run=run.id,
+            steps=[step.id for step in board.index.plan.steps],
+            done=list(board.outcomes),
         )
+        if (planning := state.get("usage")) is not None and planning.calls:
+            made["usage"] = events.used(planning)
+        runtime.stream_writer(made)
         sends: list[Send] = []
         for step_id in board.index.order:
             if step_id not in recorded:
@@ -165,7 +166,10 @@ class Synthesize:
                 made.append(decision)
                 runtime.stream_writer(events.decision_made(decision, run.id))
         run_over(run.id, status)
-        runtime.stream_writer(events.RunFinished(type="run_finished", run=run.id, status=status))
+        finished = events.RunFinished(type="run_finished", run=run.id, status=status)
+        if used.calls:
+            finished["usage"] = events.used(used)
+        runtime.stream_writer(finished)
         return {
             "answer": answer,
             "structured_response": as_json(written.structured),

@@ -1,12 +1,13 @@
 """Who does a step: the one it names, or the best of those able to do it; then its fallbacks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from goalgraph.errors import UnknownSpecialist
 from goalgraph.planner.card import SpecialistCard
-from goalgraph.planner.plan import AgentStep
+from goalgraph.planner.plan import AgentStep, Plan, Step
+from goalgraph.planner.wording import doer_of
 
-__all__ = ["route"]
+__all__ = ["doers", "route"]
 
 
 def route(step: AgentStep, cards: Iterable[SpecialistCard]) -> tuple[str, ...]:
@@ -31,3 +32,24 @@ def route(step: AgentStep, cards: Iterable[SpecialistCard]) -> tuple[str, ...]:
             raise UnknownSpecialist(f"step {step.id!r}: no specialist has all of {sorted(wanted)}")
         first = min(able, key=lambda card: len(set(card.capabilities) - wanted)).name
     return (first, *(name for name in step.fallback if name != first))
+
+
+def doers(plan: Plan, cards: Sequence[SpecialistCard]) -> dict[str, str]:
+    """Return who does each step, by its id in plan order: a specialist's name, or words.
+
+    Args:
+        plan: Flat and valid.
+        cards: The specialists.
+
+    Raises:
+        UnknownSpecialist: Nobody can do one of them.
+    """
+    return {step.id: _doer(step, cards) for step in plan.steps}
+
+
+def _doer(step: Step, cards: Sequence[SpecialistCard]) -> str:
+    if step.type == "map":
+        return _doer(step.step, cards)
+    if step.type == "agent" and not step.agents:
+        return route(step, cards)[0]
+    return doer_of(step)

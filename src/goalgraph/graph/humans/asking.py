@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Literal
 
 from langgraph.config import get_config
+from langgraph.errors import GraphInterrupt
 from langgraph.types import interrupt
 from pydantic import JsonValue
 
@@ -72,7 +73,7 @@ def _taken(request: Mapping[str, Any]) -> Taken | Problem:
 
 
 def told(request: dict[str, Any], run: Run, tell: Callable[[Any], None]) -> Taken | Problem:
-    """Take the answer that was carried over to exactly this; where there is none, announce the request, and ask.
+    """Take the answer that was carried over to exactly this; where there is none, ask, and announce the request.
 
     Raises:
         GraphInterrupt: There is no answer yet.
@@ -84,8 +85,11 @@ def told(request: dict[str, Any], run: Run, tell: Callable[[Any], None]) -> Take
         request = {**request, "inside": True}
     if run.path:
         request = {**request, "path": "/".join(filter(None, (run.path, request["step"])))}
-    tell(events.RequestMade(type="request", run=request["run"], step=request["step"], request=request))
-    return _taken(request)
+    try:
+        return _taken(request)
+    except GraphInterrupt:  # else it was answered, and nobody is asked any more
+        tell(events.RequestMade(type="request", run=request["run"], step=request["step"], request=request))
+        raise
 
 
 def decided(turn: Turn, make: Make, due: datetime | None, on_timeout: OnTimeout) -> Decision:

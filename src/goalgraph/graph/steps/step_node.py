@@ -360,18 +360,7 @@ def _told(outcome: Outcome, run: Run, runtime: Runtime[Any]) -> Outcome:
     for decision in outcome.decisions:
         if decision.kind not in PEOPLES:
             runtime.stream_writer(events.decision_made(decision, run.id))
-    event = events.StepFinished(
-        type="step_finished",
-        run=run.id,
-        step=outcome.step,
-        status=outcome.status,
-        specialist=outcome.specialist,
-        attempts=outcome.attempts,
-        seconds=outcome.seconds,
-    )
-    if outcome.error is not None:
-        event["error"] = outcome.error.message
-    runtime.stream_writer(event)
+    runtime.stream_writer(events.step_finished(outcome, run.id))
     return outcome
 
 

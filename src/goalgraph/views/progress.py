@@ -1,26 +1,22 @@
 """How far a run is: a record that follows its events."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, cast
+from threading import RLock
+from typing import Literal
 
-from goalgraph.graph.events import Event, PlanRevised, RevisionStarted, StepDrafted
-from goalgraph.planner.outcome import Outcome, Status, StepError
+from goalgraph.graph.board.transitions import RunStatus
+from goalgraph.graph.events import Event, PlanRevised, RevisionStarted, StepDrafted, Used, used
+from goalgraph.planner.outcome import Outcome, Status, StepError, Usage
 from goalgraph.planner.wording import KINDS
 
-__all__ = ["UNREVISED", "StepLine", "Track", "as_event"]
+__all__ = ["AT_WORK", "UNREVISED", "StepLine", "Track"]
 
-_FIELDS = {
-    "step_drafted": ("step", "title", "needs", "draft"),
-    "revision_started": ("step", "reason"),
-    "plan_revised": ("step", "chosen", "rationale", "diff"),
-    "step_started": ("step", "specialist"),
-    "step_progress": ("step", "message"),
-    "request": ("step", "request"),
-    "step_finished": ("step", "status", "attempts", "seconds"),
-}
-
+AT_WORK = frozenset(("waiting", "running", "asking"))
+"""The states of a step that has no outcome yet."""
+_MOST_NOTED = 1_000
+"""Characters of a note that anybody may get to see."""
 
 UNREVISED: Mapping[str, str] = {
     "refuse": "no change can be made",
@@ -39,7 +35,8 @@ class StepLine:
     id: str
     specialist: str
     """Who does it: a specialist's name, or words."""
-    status: Status | Literal["waiting", "running"] = "waiting"
+    status: Status | Literal["waiting", "running", "asking"] = "waiting"
+    """``waiting`` for its turn; ``asking``: a human, or an event, is waited for."""
     began: float = 0.0
     """On the viewer's clock, in seconds."""
     seconds: float = 0.0
@@ -58,7 +55,7 @@ class StepLine:
     def remark(self) -> str:
         """What there is to say beside the status: the count of a map's items first."""
         revising = "the plan is being revised" if self.revising else ""
-        return ": ".join(filter(None, (revising, self._counted(), self.note)))
+        return ": ".join(filter(None, (revising, self._counted(), self.note[:_MOST_NOTED])))
 
     def _counted(self) -> str:
         if not self.items and self.item_count is None:
@@ -71,19 +68,37 @@ class StepLine:
 
 @dataclass(slots=True)
 class Track:
-    """The steps of a run in plan order, kept up to date by `follow`."""
+    """The steps of a run in plan order, kept up to date by `follow`; other threads may read it, under its lock."""
 
     lines: dict[str, StepLine] = field(default_factory=dict[str, StepLine])
     draft: int = 0
     """Number of the draft that the lines are those of; 0: there is a plan, or nothing was drafted yet."""
+    began: float | None = None
+    """When somebody began to look on, on the viewer's clock; None: that is not known."""
+    status: RunStatus | Literal["stopped", "waiting"] | None = None
+    """How the run has ended, or why it does not go on: it was ``stopped``, or is ``waiting`` for answers."""
+    asking: list[str] = field(default_factory=list[str])
+    """Ids of what waits for an answer; empty for the plan itself."""
+    before: Used | None = None
+    """What was used before the run, which does not count it."""
+    planning: Used | None = None
+    """By the planner and the reviser."""
+    used: dict[str, Used] = field(default_factory=dict[str, Used])
+    """By steps, by their ids."""
+    total: Used | None = None
+    """By the whole run, once it is over."""
+    run: str = ""
+    """Id of the run; those of runs inside of its steps begin with it."""
+    lock: RLock = field(default_factory=RLock, repr=False, compare=False)
 
     @classmethod
-    def of(cls, doers: Mapping[str, str], outcomes: Mapping[str, Outcome]) -> "Track":
+    def of(cls, doers: Mapping[str, str], outcomes: Mapping[str, Outcome], usage: Usage | None = None) -> "Track":
         """Begin with what was done before.
 
         Args:
             doers: Who does it, by step id, in plan order.
             outcomes: Those there are, by step id; those of a map's items are counted.
+            usage: Beside that of the outcomes.
         """
         lines = {step_id: StepLine(id=step_id, specialist=who) for step_id, who in doers.items()}
         for outcome in outcomes.values():
@@ -97,63 +112,81 @@ class Track:
             line.status, line.seconds, line.attempts = outcome.status, outcome.seconds, outcome.attempts
             line.specialist = outcome.specialist or line.specialist
             line.note = outcome.error.message if outcome.error is not None else ""
-        return cls(lines)
+        spent = {outcome.step: used(outcome.usage) for outcome in outcomes.values() if outcome.usage.calls}
+        return cls(lines, used=spent, planning=used(usage) if usage is not None else None)
 
-    def begin_anew(self, doers: Mapping[str, str], outcomes: Mapping[str, Outcome]) -> None:
+    def begin_anew(self, doers: Mapping[str, str], outcomes: Mapping[str, Outcome], usage: Usage | None = None) -> None:
         """Follow another plan; see `of`. What is at work stays so."""
-        before, self.lines = self.lines, Track.of(doers, outcomes).lines
-        for line in self.lines.values():
-            old = before.get(line.id)
-            if old is not None and old.status == "running" and line.status == "waiting":
-                line.status, line.began, line.note = "running", old.began, "" if self.draft else old.note
-                line.items, line.item_count = old.items, old.item_count
-        self.draft = 0
+        new = Track.of(doers, outcomes, usage)
+        with self.lock:
+            before, self.lines, self.used, self.planning = self.lines, new.lines, new.used, new.planning
+            for line in self.lines.values():
+                old = before.get(line.id)
+                if old is not None and old.status == "running" and line.status == "waiting":
+                    line.status, line.began, line.note = "running", old.began, "" if self.draft else old.note
+                    line.items, line.item_count = old.items, old.item_count
+            self.draft = 0
 
     @property
     def done(self) -> int:
         """Number of steps that have ended."""
-        return sum(1 for line in self.lines.values() if line.status not in ("waiting", "running"))
+        return sum(1 for line in self.lines.values() if line.status not in AT_WORK)
+
+    @property
+    def usage(self) -> Used:
+        """What models were asked for so far."""
+        run = [self.total] if self.total is not None else [self.planning, *self.used.values()]
+        return _sum(one for one in (self.before, *run) if one is not None)
 
     def follow(self, event: Event, now: float) -> None:
-        """Take in an event.
+        """Take in an event; one of a run inside of a step is left out.
 
         Args:
             event: Of the run.
             now: In seconds, on any clock that only goes forward.
         """
-        if event["type"] == "plan_made" or event["type"] == "run_finished":
+        with self.lock:
+            if not (self.run and event["run"].startswith(f"{self.run}/")):
+                self.run = event["run"]
+                self._follow(event, now)
+
+    def end(self, status: Literal["stopped", "waiting"]) -> None:
+        """Take in that nobody drives the run any more, unless it has come to its end."""
+        with self.lock:
+            self.status = self.status or status
+
+    def _follow(self, event: Event, now: float) -> None:
+        if event["type"] == "run_finished":
+            self.status, self.total, self.asking = event["status"], event.get("usage"), []
+            return
+        if event["type"] == "plan_made":
+            self.planning, self.asking = event.get("usage", self.planning), []
             return
         if event["type"] == "step_drafted":
             self._follow_draft(event, now)
             return
+        if event["type"] == "request" and event["step"] not in self.asking:
+            self.asking.append(event["step"])
+        elif event["type"] in ("step_started", "step_finished") and event["step"] in self.asking:
+            self.asking.remove(event["step"])
         line, item = _place(event["step"], self.lines)
         if line is None:
             return
+        if event["type"] == "step_finished" and "usage" in event:
+            self.used[event["step"]] = event["usage"]
         if event["type"] == "revision_started" or event["type"] == "plan_revised":
             _follow_revision(line, event)
         elif item:
             _follow_item(line, item, event, now)
-        elif event["type"] == "step_started":
-            line.status, line.began = "running", now
-            if event["specialist"] not in KINDS:
-                line.specialist = event["specialist"]
-        elif event["type"] == "step_progress":
-            line.note = event["message"]
-            count = cast("Mapping[str, object]", event).get("items")
-            line.item_count = count if isinstance(count, int) else line.item_count
-        elif event["type"] == "request":
-            line.note = f"asks: {event['request'].get('prompt', '')}"
-        elif event["type"] == "step_finished":
-            line.status, line.seconds, line.attempts = event["status"], event["seconds"], event["attempts"]
-            line.specialist = event.get("specialist") or line.specialist
-            line.note = event.get("error", "")
+        else:
+            _follow_step(line, event, now)
 
     def _follow_draft(self, event: StepDrafted, now: float) -> None:
         """Take in a step of a plan that is being written; each draft begins a list of its own."""
         if not self.draft and any(line.status != "waiting" for line in self.lines.values()):
             return  # of an agent that does a step
         if event["draft"] != self.draft:
-            self.lines, self.draft = {}, event["draft"]
+            self.lines, self.draft, self.asking = {}, event["draft"], []
         needs = f" (needs {', '.join(event['needs'])})" if event["needs"] else ""
         line = StepLine(id=event["step"], specialist="", note=f"{event['title']}{needs}")
         if event["early"]:
@@ -172,7 +205,7 @@ class Track:
                 error=StepError(code="raised", message=line.note) if line.note else None,
             )
             for line in self.lines.values()
-            if line.status not in ("waiting", "running")
+            if line.status != "waiting" and line.status != "running" and line.status != "asking"
         }
 
 
@@ -182,6 +215,23 @@ def _place(step_id: str, lines: Mapping[str, StepLine]) -> tuple[StepLine | None
         return lines[step_id], ""
     map_id, bracket, rest = step_id.partition("[")
     return lines.get(map_id) if bracket else None, bracket + rest
+
+
+def _follow_step(line: StepLine, event: Event, now: float) -> None:
+    if event["type"] == "step_started":
+        line.status, line.began = "running", now
+        if event["specialist"] not in KINDS:
+            line.specialist = event["specialist"]
+    elif event["type"] == "step_progress":
+        line.note = event["message"]
+        line.item_count = event.get("items", line.item_count)
+    elif event["type"] == "request":
+        line.note = f"asks: {event['request'].get('prompt', '')}"
+        line.status = "asking" if line.status == "running" else line.status
+    elif event["type"] == "step_finished":
+        line.status, line.seconds, line.attempts = event["status"], event["seconds"], event["attempts"]
+        line.specialist = event["specialist"] or line.specialist
+        line.note = event.get("error", "")
 
 
 def _follow_item(line: StepLine, item: str, event: Event, now: float) -> None:
@@ -201,12 +251,14 @@ def _follow_revision(line: StepLine, event: RevisionStarted | PlanRevised) -> No
         line.note = ": ".join(filter(None, (line.note, UNREVISED[event["chosen"]])))
 
 
-def as_event(part: object) -> Event | None:
-    """Recognise an event of the engine among whatever else specialists put on the custom stream."""
-    if not isinstance(part, Mapping):
-        return None
-    found = cast("Mapping[str, object]", part)
-    fields = _FIELDS.get(str(found.get("type")))
-    if fields is None or not all(name in found for name in fields):
-        return None
-    return cast("Event", found)
+def _sum(parts: Iterable[Used]) -> Used:
+    """Add up what models were asked for."""
+    whole = Used(tokens=0, calls=0)
+    for one in parts:
+        whole["tokens"] += one["tokens"]
+        whole["calls"] += one["calls"]
+        if "cost_usd" in one:
+            whole["cost_usd"] = whole.get("cost_usd", 0.0) + one["cost_usd"]
+        if "unpriced_calls" in one:
+            whole["unpriced_calls"] = whole.get("unpriced_calls", 0) + one["unpriced_calls"]
+    return whole

@@ -6,10 +6,9 @@ from typing import cast
 import pytest
 from rich.console import Console
 
-from goalgraph.cli.display import plain_line, planning, shown, table
-from goalgraph.cli.progress import StepLine, Track, as_event
 from goalgraph.graph.events import (
     Event,
+    PlanMade,
     PlanRevised,
     RequestMade,
     RevisionStarted,
@@ -17,9 +16,14 @@ from goalgraph.graph.events import (
     StepFinished,
     StepProgress,
     StepStarted,
+    as_event,
 )
 from goalgraph.graph.policies import ON_FAILURE
-from goalgraph.planner.outcome import Outcome, Status
+from goalgraph.planner.outcome import Outcome, Status, Usage
+from goalgraph.views.event_lines import plain_line
+from goalgraph.views.frame import frame, frame_text, shown
+from goalgraph.views.frame_table import frame_table
+from goalgraph.views.progress import StepLine, Track
 
 _STARTED = StepStarted(type="step_started", run="r", step="b", specialist="worker", at="2026-01-01T00:00:00+00:00")
 _SAID = StepProgress(type="step_progress", run="r", step="b", message="half\nway", fraction=0.5)
@@ -48,6 +52,12 @@ def _drafted(step: str, draft: int = 1, *needs: str, early: bool = False) -> Ste
 def _track() -> Track:
     done = Outcome(step="a", status="succeeded", specialist="first", attempts=1, seconds=3.0)
     return Track.of({"a": "first", "b": "worker", "c": "last"}, {"a": done})
+
+
+def _drawn(track: Track, now: float, room: int, width: int, *, signs: bool = True) -> list[str]:
+    file = io.StringIO()
+    Console(file=file, width=width).print(frame_table(frame(track, now, room), signs=signs))
+    return file.getvalue().splitlines()
 
 
 def test_a_track_follows_a_step_from_start_to_end() -> None:
@@ -112,24 +122,22 @@ def test_a_table_keeps_to_its_width_and_the_note_gives_way_first(width: int) -> 
     track = _track()
     track.follow(_STARTED, 10.0)
     track.follow({**_SAID, "message": "reading " * 40}, 10.0)
-    file = io.StringIO()
-    Console(file=file, width=width).print(table(track.lines, 12.5, 20, signs=True))
-    rows = file.getvalue().splitlines()
+    head, *rows = _drawn(track, 12.5, 20, width)
+    assert head.startswith("Running: 1 of 3 steps"[: width - 1])
     assert len(rows) == 3
-    assert max(map(len, rows)) <= width
+    assert max(map(len, (head, *rows))) <= width
     assert rows[0].split()[:2] == ["✓", "a"]
     assert "2.5 s" in rows[1]
     assert "worker" in rows[1]
 
 
 def test_a_long_plan_keeps_to_the_height_and_counts_the_rest() -> None:
-    lines = {str(number): StepLine(id=str(number), specialist="x") for number in range(100)}
-    lines["0"].status = "succeeded"
-    file = io.StringIO()
-    Console(file=file, width=60).print(table(lines, 0.0, 10, signs=False))
-    rows = file.getvalue().splitlines()
+    track = Track({str(number): StepLine(id=str(number), specialist="x") for number in range(100)})
+    track.lines["0"].status = "succeeded"
+    rows = _drawn(track, 0.0, 10, 60, signs=False)
     assert len(rows) == 10
-    assert rows[-1].strip() == "1 of 100 steps done"
+    assert rows[0].strip() == "Running: 1 of 100 steps done"
+    assert rows[-1].strip() == "and 92 more"
 
 
 def _of_item(step: str, kind: str, status: Status = "succeeded") -> Event:
@@ -196,9 +204,7 @@ def test_who_does_a_step_of_another_type_stays_in_words() -> None:
 def test_a_map_s_count_is_in_the_table() -> None:
     track = _mapped()
     track.follow(_of_item("each[0]", "finished"), 1.0)
-    file = io.StringIO()
-    Console(file=file, width=80).print(table(track.lines, 2.0, 20, signs=True))
-    assert "1 item" in file.getvalue()
+    assert "1 item" in _drawn(track, 2.0, 20, 80)[1]
 
 
 def test_the_steps_of_a_draft_are_listed_and_those_of_the_next_one_in_their_place() -> None:
@@ -209,16 +215,17 @@ def test_the_steps_of_a_draft_are_listed_and_those_of_the_next_one_in_their_plac
         ("a", "running", "do a"),
         ("b", "waiting", "do b (needs a)"),
     ]
-    assert planning(track) == "Planning ..."
+    assert frame(track, 0.0, 9).head == "Planning ... 2 steps so far"
     track.follow(_drafted("c", 2), 5.0)
-    assert (list(track.lines), planning(track)) == (["c"], "Planning, draft 2 ...")
+    assert (list(track.lines), frame(track, 0.0, 9).head) == (["c"], "Planning, draft 2 ... 1 step so far")
     track.follow(_drafted("d", 2, early=True), 6.0)
     track.begin_anew({"c": "worker", "d": "worker"}, {})
     assert [(line.id, line.status, line.remark) for line in track.lines.values()] == [
         ("c", "waiting", ""),
         ("d", "running", ""),
     ]
-    assert (track.lines["d"].specialist, track.lines["d"].began, planning(track)) == ("worker", 6.0, "")
+    assert (track.lines["d"].specialist, track.lines["d"].began) == ("worker", 6.0)
+    assert frame(track, 0.0, 9).head == "Running: 0 of 2 steps done"
 
 
 def test_what_an_agent_drafts_that_does_a_step_is_not_listed() -> None:
@@ -261,3 +268,57 @@ def test_a_revision_is_noted_at_its_step_and_a_new_plan_keeps_what_is_done() -> 
 )
 def test_drafts_and_revisions_become_lines(event: Event, line: str) -> None:
     assert plain_line(event) == line
+
+
+def test_what_only_looks_like_an_event_is_not_taken_for_one() -> None:
+    assert as_event({**_FAILED, "status": "splendid"}) is None
+    assert as_event({**_FAILED, "seconds": "1"}) is None
+    assert as_event({**_FAILED, "usage": {"tokens": 3}}) is None
+
+
+def test_a_run_inside_of_a_step_does_not_change_the_lines() -> None:
+    track = _track()
+    track.follow(_STARTED, 1.0)
+    track.follow({**_FAILED, "run": "r/b"}, 2.0)
+    track.follow({**_drafted("x"), "run": "r/b"}, 2.0)
+    assert (list(track.lines), track.lines["b"].status) == (["a", "b", "c"], "running")
+
+
+def test_what_models_were_asked_for_is_added_up_each_step_once() -> None:
+    done = Outcome(step="a", status="succeeded", usage=Usage(input_tokens=100, output_tokens=20, calls=2, cost_usd=0.5))
+    track = Track.of({"a": "w", "b": "w"}, {"a": done})
+    assert track.usage == {"tokens": 120, "calls": 2, "cost_usd": 0.5}
+    made = PlanMade(type="plan_made", run="r", steps=["a", "b"], done=["a"], usage={"tokens": 1_000, "calls": 1})
+    ended: StepFinished = {**_FAILED, "usage": {"tokens": 7, "calls": 1, "unpriced_calls": 1}}
+    for event in (made, ended, ended):
+        track.follow(event, 1.0)
+    assert track.usage == {"tokens": 1_127, "calls": 4, "cost_usd": 0.5, "unpriced_calls": 1}
+    assert frame(track, 0.0, 9).head.endswith("1 failed, 1,127 tokens, at least $0.5000")
+    track.follow({"type": "run_finished", "run": "r", "status": "failed", "usage": {"tokens": 5, "calls": 1}}, 2.0)
+    assert frame(track, 0.0, 9).head == "Failed: 2 of 2 steps done, 1 failed, 5 tokens"
+
+
+def test_the_head_says_who_is_waited_for_until_the_step_goes_on() -> None:
+    track = Track.of({"b": "a human"}, {})
+    track.began = 0.0
+    asked = RequestMade(type="request", run="r", step="b", request={"prompt": "Is it right?"})
+    for event in (_STARTED, asked):
+        track.follow(event, 1.0)
+    assert frame_text(frame(track, 75.0, 9)).splitlines() == [
+        "Running: 0 of 1 steps done, 1 min 15 s; waits for an answer: b",
+        "? b [worker] asks: Is it right?",
+    ]
+    track.end("waiting")
+    assert frame(track, 3.0, 9).head == "Waiting: 0 of 1 steps done, 3.0 s; waits for an answer: b"
+    track.follow(_STARTED, 80.0)
+    assert (track.asking, track.lines["b"].status) == ([], "running")
+
+
+def test_a_run_that_was_stopped_says_so_and_one_that_is_over_keeps_its_status() -> None:
+    track = _track()
+    track.end("stopped")
+    assert frame(track, 0.0, 9).head == "Stopped: 1 of 3 steps done"
+    over = _track()
+    over.follow({"type": "run_finished", "run": "r", "status": "complete"}, 1.0)
+    over.end("stopped")
+    assert frame(over, 0.0, 9).head.startswith("Complete")
