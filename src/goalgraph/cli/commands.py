@@ -292,6 +292,26 @@ def decisions(
     return write_decisions(name, out)
 
 
+@app.command()
+def report(
+    name: RunName,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "-o", metavar="FILE", help="File to write, - for stdout; RUN/report.html if not given."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace FILE also where it is not an earlier report.")
+    ] = False,
+) -> int:
+    """Write one HTML page about a run: answer, plan, timeline, changes, decisions, costs.
+
+    It needs neither other files nor a network. A run that waits or was interrupted has one too.
+    """
+    from goalgraph.cli.reporting import write_report
+
+    return write_report(name, out, overwrite=overwrite)
+
+
 def _goal_and_files(
     goal: str | None, more: list[Path] | None, data: list[Path] | None, *, has_plan: bool
 ) -> tuple[str | None, tuple[Path, ...]]:

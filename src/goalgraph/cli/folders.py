@@ -25,6 +25,7 @@ _NAMES = (
     "plan.yaml",
     "plan.revised.yaml",
     "report.md",
+    "report.html",
     _CHECKPOINTS,
     f"{_CHECKPOINTS}-wal",
     f"{_CHECKPOINTS}-shm",
@@ -40,6 +41,7 @@ class RunFolder:
         self.plan = path / "plan.yaml"
         self.revised = path / "plan.revised.yaml"
         self.report = path / "report.md"
+        self.page = path / "report.html"
         self.artifacts = path / "artifacts"
         self._record = path / "run.json"
         self._made: list[Path] = []

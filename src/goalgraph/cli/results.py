@@ -96,6 +96,7 @@ def _show_end(folder: RunFolder, record: RunRecord, answer: str, terminal: Termi
     plans = ["plan.yaml", *([folder.revised.name] if folder.revised.exists() else [])]
     for name in (*files[:_MOST_FILES], *rest, *plans, "run.json"):
         terminal.text(f"  {name}")
+    terminal.text(f"as one page: goalgraph report {shlex.quote(str(folder))}")
 
 
 def _document(folder: RunFolder, record: RunRecord, answer: str | None) -> JsonValue:
