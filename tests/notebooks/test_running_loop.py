@@ -49,12 +49,18 @@ except RuntimeError as error:
 """
 
 
-async def printed(scratch: Path, *cells: str) -> list[str]:
-    """The lines that the cells print."""
+async def shown(scratch: Path, *cells: str) -> list[Any]:
+    """The outputs of the cells."""
     make: Any = nbformat.v4
     done = await executed(make.new_notebook(cells=[make.new_code_cell(cell) for cell in cells]), scratch)
     outputs: list[Any] = [output for cell in done.cells for output in cell.outputs]
     assert all(output.get("name") != "stderr" for output in outputs)
+    return outputs
+
+
+async def printed(scratch: Path, *cells: str) -> list[str]:
+    """The lines that the cells print."""
+    outputs = await shown(scratch, *cells)
     return "".join(str(output.text) for output in outputs if output.output_type == "stream").splitlines()
 
 
@@ -79,6 +85,25 @@ async def test_sync_and_async_calls_work_in_cells_again_and_again(tmp_path: Path
         "await asks.ainvoke(goal, two)\n(request,) = await apending(asks, two)",
         "print((await aanswer(asks, two, {request.id: True}))['status'])",
     ) == ["8 {'summary'} 1", "[2, 2, 2] True", "complete", "complete"]
+
+
+async def test_what_ends_a_cell_is_shown_once_as_a_page_and_as_text(tmp_path: Path) -> None:
+    plan, estimate, result, outcome, report, agent = await shown(
+        tmp_path,
+        f'{_TEAM}\nplan = agent.plan(goal["goal"])\nplan',
+        "agent.estimate(plan)",
+        "result = agent.invoke(goal)\nresult",
+        'result["outcomes"][plan.steps[-1].id]',
+        "result.report()",
+        "agent",
+    )
+    assert "image/svg+xml" in plan.data
+    for output in (plan, estimate, result, outcome):
+        assert {"text/html", "text/plain"} <= output.data.keys()
+    begins = {"Plan: ": plan, "Estimate\n": estimate, "✓ Run complete": result, "✓ succeeded": outcome}
+    assert [output.data["text/plain"][: len(text)] for text, output in begins.items()] == [*begins]
+    assert report.data["text/html"].startswith("<iframe ")
+    assert list(agent.data) == ["text/plain"]
 
 
 async def test_what_a_cell_warns_of_is_an_error_and_nothing_leaves_the_machine(tmp_path: Path) -> None:

@@ -207,22 +207,22 @@ async def large(steps: int = 303) -> dict[str, Any]:
 VECTORS = (
     "<script>window.pwned=(window.pwned||0)+1;document.title='pwned'</script>",
     "<img src=x onerror=\"window.pwned=1;document.title='pwned'\">",
-    "<svg onload=\"window.pwned=1\"><script>window.pwned=1</script></svg>",
+    '<svg onload="window.pwned=1"><script>window.pwned=1</script></svg>',
     "</pre></code></p></dd></details></template></style></script><script>window.pwned=1</script>",
     "]]><script>window.pwned=1</script><!--",
     "--><script>window.pwned=1</script>",
-    "\" onmouseover=\"window.pwned=1\" autofocus onfocus=\"window.pwned=1\" x=\"",
+    '" onmouseover="window.pwned=1" autofocus onfocus="window.pwned=1" x="',
     "' onmouseover='window.pwned=1' autofocus onfocus='window.pwned=1' x='",
     "` onmouseover=window.pwned=1 ",
     "{{ 7 * 7 }}{% raw %}{{ self }}",
     "[click](javascript:window.pwned=1) <javascript:window.pwned=1> [d](data:text/html,<script>window.pwned=1</script>)",
-    "![x](http://127.0.0.1:9/leak.png) ![y](javascript:window.pwned=1) <http://127.0.0.1:9/\"onmouseover=window.pwned=1>",
-    "<iframe srcdoc=\"<script>parent.pwned=1</script>\"></iframe><object data=x><embed src=x><base href=http://127.0.0.1:9/>",
+    '![x](http://127.0.0.1:9/leak.png) ![y](javascript:window.pwned=1) <http://127.0.0.1:9/"onmouseover=window.pwned=1>',
+    '<iframe srcdoc="<script>parent.pwned=1</script>"></iframe><object data=x><embed src=x><base href=http://127.0.0.1:9/>',
     "<style>@import 'http://127.0.0.1:9/x.css';*{background:url(http://127.0.0.1:9/y)}</style><link rel=stylesheet href=//x>",
     "<meta http-equiv=refresh content='0;url=http://127.0.0.1:9/'><form action=//x><input autofocus onfocus=window.pwned=1>",
     "<details open ontoggle=window.pwned=1><summary>x</summary></details><video><source onerror=window.pwned=1></video>",
     "\u202eevil\u2066 \x1b[31mred\x1b[0m \x00 \u2028",
-    "```\" onclick=\"window.pwned=1\n</code></pre><script>window.pwned=1</script>\n```",
+    '```" onclick="window.pwned=1\n</code></pre><script>window.pwned=1</script>\n```',
 )
 """Texts that would do something in a page that does not escape them."""
 HOSTILE = "\n\n".join(VECTORS)

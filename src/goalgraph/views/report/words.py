@@ -9,6 +9,7 @@ from goalgraph.views.report.timeline import moment
 
 __all__ = ["as_text", "clock", "count", "cut", "span", "tick", "usd"]
 
+
 def span(seconds: float) -> str:
     """Write a duration: as all views do, and of less than a second two digits that count."""
     return f"{seconds:.2g} s" if 0.001 <= seconds < 0.995 else seconds_text(seconds)
