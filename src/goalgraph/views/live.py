@@ -72,7 +72,12 @@ def on_terminal(
     def drawn() -> "Group":
         return frame_table(frame(track, clock(), console.height - 2), signs=signs)
 
-    live = Live(console=console, get_renderable=drawn, refresh_per_second=_PER_SECOND)
+    # Without its own thread, which would outlive it for a moment.
+    live = Live(console=console, get_renderable=drawn, auto_refresh=False)
+
+    def draw() -> None:
+        if live.is_started:
+            live.refresh()
 
     def told(event: Event) -> None:
         track.follow(event, clock())
@@ -82,9 +87,9 @@ def on_terminal(
             console.print(Text(text))
 
     try:
-        with _ended(track):
+        with _ended(track), _repeated(draw):
             if at_once:
-                live.start()
+                live.start(refresh=True)
             yield told
     finally:
         live.stop()
@@ -104,29 +109,23 @@ def in_notebook(track: Track, clock: Callable[[], float]) -> Generator[Tell]:
         return {"text/html": frame_html(moment), "text/plain": frame_text(moment)}
 
     handle: Any = import_module("IPython.display").display(drawn(), raw=True, display_id=True)
-    changed, over = Flag(), Flag()
+    changed, last = Flag(), clock()
 
     def told(event: Event) -> None:
         track.follow(event, clock())
         changed.set()
 
     def draw() -> None:
-        last = clock()
-        while not over.wait(1 / _PER_SECOND):
-            if changed.is_set() or clock() - last >= _STILL:
-                changed.clear()
-                last = clock()
-                handle.update(drawn(), raw=True)
+        nonlocal last
+        if changed.is_set() or clock() - last >= _STILL:
+            changed.clear()
+            last = clock()
+            handle.update(drawn(), raw=True)
 
-    # In the context of the cell, which tells a kernel which one the output belongs to.
-    drawing = Thread(target=contextvars.copy_context().run, args=(draw,), name="goalgraph-display", daemon=True)
     try:
-        with _ended(track):
-            drawing.start()
+        with _ended(track), _repeated(draw):
             yield told
     finally:
-        over.set()
-        drawing.join()
         handle.update(drawn(), raw=True)
 
 
@@ -146,6 +145,25 @@ def printing_on(console: "Console") -> Callable[[str], None]:
         console.print(Text(text.encode(console.encoding, "replace").decode(console.encoding)), soft_wrap=True)
 
     return write
+
+
+@contextmanager
+def _repeated(draw: Callable[[], None]) -> Generator[None]:
+    """Draw again and again, in a thread that is gone at the end: also while steps block the event loop."""
+    over = Flag()
+
+    def work() -> None:
+        while not over.wait(1 / _PER_SECOND):
+            draw()
+
+    # In the caller's context, which tells a notebook's kernel which cell the output belongs to.
+    drawing = Thread(target=contextvars.copy_context().run, args=(work,), name="goalgraph-display", daemon=True)
+    drawing.start()
+    try:
+        yield
+    finally:
+        over.set()
+        drawing.join()
 
 
 @contextmanager

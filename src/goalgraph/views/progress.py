@@ -87,7 +87,7 @@ class Track:
     """By steps, by their ids."""
     total: Used | None = None
     """By the whole run, once it is over."""
-    run: str = ""
+    run: str = field(default="", compare=False)
     """Id of the run; those of runs inside of its steps begin with it."""
     lock: RLock = field(default_factory=RLock, repr=False, compare=False)
 
