@@ -116,14 +116,15 @@ def _ground(tone: str) -> str:
 
 _STYLE = (
     ".gg-view{font:13px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',sans-serif;padding:4px 0}"
-    ".gg-view>*{margin:6px 0}.gg-view .gg-wide{overflow-x:auto;max-width:100%}.gg-view .gg-wide svg{max-width:none}"
+    ".gg-view>*{margin:6px 0}.gg-view .gg-wide{overflow-x:auto;max-width:100%}"
+    ".gg-view .gg-wide svg{height:auto;max-width:100%}"
     ".gg-view .gg-head{font-size:15px;font-weight:600}.gg-view .gg-dim{opacity:.75}"
     ".gg-view .gg-pill{border-radius:9px;color:#fff;font-size:11px;font-weight:600;padding:1px 8px;white-space:nowrap}"
     ".gg-view .gg-answer,.gg-view .gg-asked{border-left:3px solid #8888;padding:2px 12px}"
     ".gg-view .gg-answer,.gg-view .gg-pre,.gg-view pre{overflow-wrap:anywhere;white-space:pre-wrap}"
     ".gg-view pre{background:#8882;border-radius:6px;font-size:12px;max-height:320px;overflow:auto;padding:6px 10px}"
     ".gg-view summary{cursor:pointer}.gg-view ul{padding-left:22px}"
-    ".gg-view table.gg-table{border-collapse:collapse;display:block;overflow-x:auto}"
+    ".gg-view table.gg-table{border-collapse:collapse;color:inherit;display:block;font:inherit;overflow-x:auto}"
     ".gg-view table.gg-table th,.gg-view table.gg-table td{border-bottom:1px solid #8884;max-width:560px;"
     "padding:2px 14px 2px 0;text-align:left;vertical-align:top;white-space:normal}"
     ".gg-view table.gg-table th{font-weight:600}"

@@ -17,6 +17,8 @@ _WIDTH, _HEIGHT = 196.0, 46.0
 _MARGIN = 12.0
 _WIDEST = 1000.0
 """Pixels that a page shows without scrolling; a plan that is wider from top to bottom may go from left to right."""
+_LEAST = 0.75
+"""How small a page may draw it, where it makes it as wide as it is itself."""
 _ACROSS = (18.0, 44.0)
 _ALONG = (14.0, 52.0)
 _BEND = 10.0
@@ -71,7 +73,7 @@ def _drawn(chart: Chart) -> str:
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="gg-plan" role="img" '
         f'aria-label="{_text(chart.title + counts)}" width="{width}" height="{height}" '
-        f'viewBox="{-_MARGIN:g} {-_MARGIN:g} {width} {height}">',
+        f'style="min-width:{round(width * _LEAST)}px" viewBox="{-_MARGIN:g} {-_MARGIN:g} {width} {height}">',
         f"<style>{_STYLE}</style>",
         *_edges(chart, found, rightward=rightward),
         *(line for box, centre in found.centres.items() for line in _box(chart.boxes[box], centre)),
