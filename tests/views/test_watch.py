@@ -15,9 +15,11 @@ from rich.console import Console
 from tests.graph.spenders import Spender
 
 from goalgraph import (
+    ApprovalPolicy,
     Limits,
     Plan,
     PlanAgent,
+    PlanRequest,
     Price,
     RunResult,
     StepContext,
@@ -291,3 +293,52 @@ async def test_steps_of_a_run_inside_of_a_step_stay_out_of_the_table() -> None:
     head, *rows = _last_table(file.getvalue())
     assert head.startswith("Complete: 1 of 1 steps done")
     assert [row.split()[:3] for row in rows if row.strip()] == [["✓", "a", "inner"]]
+
+
+@both
+async def test_a_plan_is_shown_while_it_is_written_and_asked_about(watched: Watch) -> None:
+    class Slow:
+        async def decompose(self, request: PlanRequest) -> Plan:
+            plan = _plan({"id": "a"}, {"id": "b", "depends_on": ["a"]})
+            for step in plan.steps:
+                await asyncio.sleep(0.2)
+                if request.on_step is not None:
+                    request.on_step(step, 1)
+            await asyncio.sleep(0.2)
+            return plan
+
+    agent = _agent(decomposer=Slow(), approval=ApprovalPolicy(plan=True), checkpointer=InMemorySaver())
+    config: RunnableConfig = {"configurable": {"thread_id": "1"}}
+    console, file = _console()
+    result = await watched(agent, {"goal": "g"}, config, out=console)
+    shown = _ESCAPES.sub("", file.getvalue())
+    assert re.search(r"Planning \.\.\. \d\.\d s", shown)
+    assert re.search(r"Planning \.\.\. 1 step so far, ", shown)
+    assert re.search(r"b +do it \(needs a\)", shown)
+    head, *rows = _last_table(file.getvalue())
+    assert re.match(r"Waiting: 0 of 2 steps done, \d\.\d s; waits for an answer: the plan", head)
+    assert [row.split()[:3] for row in rows if row.strip()] == [["·", "a", "worker"], ["·", "b", "worker"]]
+    (asked,) = result["__interrupt__"]
+    result = await watched(agent, Command(resume={asked.id: True}), config, out=(lines := io.StringIO()))
+    assert (result["status"], lines.getvalue().count("\n")) == ("complete", 5)
+
+
+@both
+async def test_going_on_in_the_middle_of_a_superstep_begins_with_what_is_done_and_was_spent(watched: Watch) -> None:
+    agent = create_plan_agent(
+        None,
+        [as_specialist(Spender(), name="model", description="Answers.")],
+        synthesis="last_wins",
+        checkpointer=InMemorySaver(),
+    )
+    config: RunnableConfig = {"configurable": {"thread_id": "1"}}
+    steps = [{"id": "a", "task": "t", "agent": "model"}, {"id": "e", "type": "wait", "event": "paid"}]
+    begun = agent.invoke({"goal": "g", "plan": {"steps": steps}}, config)
+    spent = begun["outcomes"]["a"].usage
+    console, file = _console()
+    again = await watched(agent, None, config, out=console)
+    assert [one.id for one in again["__interrupt__"]] == [one.id for one in begun["__interrupt__"]]
+    head, *rows = _last_table(file.getvalue())
+    assert head.startswith("Waiting: 1 of 2 steps done")
+    assert f"{spent.input_tokens + spent.output_tokens} tokens; waits for an answer: e" in head
+    assert [row.split()[:3] for row in rows if row.strip()] == [["✓", "a", "model"], ["?", "e", "wait"]]
