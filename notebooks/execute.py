@@ -1,4 +1,4 @@
-"""Runs the notebooks of this folder, or those that are named, and writes what they show into them: ``make notebooks``."""
+"""Runs the notebooks of this folder, or those named, and writes what they show into them: ``make notebooks``."""
 
 import asyncio
 import base64
