@@ -250,6 +250,14 @@ def test_a_picture_in_an_answer_is_not_loaded() -> None:
     assert "See &#33;[it](https://example.com/a.png) and [this](https://example.com)." in written["text/markdown"]
 
 
+def test_html_in_an_answer_is_shown_in_a_terminal_too() -> None:
+    answer = "One <b>word</b> of it.\n\n<result step='each'>\n[1, 2]\n</result>\n\nThe end."
+    plain = _forms(RunResult(answer=answer))["text/plain"]
+    assert "One <b>word</b> of it." in plain
+    assert "<result step='each'>\n [1, 2]\n </result>" in plain
+    assert "The end." in plain
+
+
 def test_a_result_of_300_steps_stays_readable() -> None:
     plan = fan_plan(300)
     result = RunResult(plan=plan, status="degraded", outcomes=ran(plan, mostly(20)))

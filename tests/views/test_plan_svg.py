@@ -57,6 +57,20 @@ def test_steps_that_ask_a_human_and_those_that_a_policy_guards_bear_the_same_sig
     assert plan_svg(plan, gated={"send"}).count('class="gg-gate"') == 2
 
 
+def test_a_map_is_one_box_that_counts_its_items() -> None:
+    step = {"id": "each", "type": "map", "over": [1, 2, 3], "step": {"id": "sum_up", "agent": "writer"}}
+    plan = Plan.model_validate({"steps": [step]})
+    items = {
+        "each[0]": Outcome(step="each[0]", status="succeeded"),
+        "each[0].part": Outcome(step="each[0].part", status="succeeded"),
+        "each[1]": Outcome(step="each[1]", status="failed"),
+    }
+    drawn = plan_svg(plan, items)
+    assert _words(drawn) == ["○", "each", "map: writer, 2 items (1 failed)"]
+    assert "map: writer, 2 items (1 failed)" in _titles(drawn)[0]
+    assert "its items: 1 succeeded, 1 failed" in _titles(drawn)[0]
+
+
 def test_the_branches_of_a_condition_are_named() -> None:
     plan = Plan.model_validate(
         {

@@ -1,10 +1,13 @@
 """Plans drawn as trees and written as text."""
 
 import io
+from collections.abc import Mapping
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
+from goalgraph.planner.outcome import Outcome, Status, StepError
 from goalgraph.planner.plan import AgentStep, Plan
 from goalgraph.views import one_line, plan_text, plan_tree, printable
 
@@ -173,3 +176,43 @@ def test_a_group_s_end_takes_one_line_of_the_tree_and_a_decision_says_what_it_is
     assert "├── deep  condition  needs ask\n" in drawn
     assert "├── stop  wait  else of deep\n" in drawn
     assert "map  writer  needs research\n" in drawn
+
+
+def _outcome(step: str, status: Status, why: str = "") -> Outcome:
+    error = StepError(code="raised", message=why) if why else None
+    return Outcome(step=step, status=status, seconds=1.5, error=error)
+
+
+def test_what_steps_came_to_is_shown_by_sign_time_and_reason() -> None:
+    outcomes = {
+        "read": _outcome("read", "succeeded"),
+        "count": _outcome("count", "failed", "no\nnumbers"),
+        "write": _outcome("write", "blocked"),
+    }
+    assert plan_text(_PLAN, outcomes=outcomes).splitlines()[1:] == [
+        "layer 1, 2 in parallel",
+        "  ✓ read [reader] 1.5 s: Read the notes",
+        "  ✗ count [anyone with maths] failed 1.5 s: no numbers: Count them",
+        "layer 2, 2 in parallel",
+        "  ⊘ write [writer] blocked (needs read, count; if input.wanted; optional): Write [bold]it[/bold] up",
+        "  ○ check [reader] (needs read): Check",
+    ]
+    spans = {(span.style, str(label)[span.start : span.end]) for label in _labels(outcomes) for span in label.spans}
+    assert {("green", "✓ "), ("bold red", "✗ "), ("red", "⊘ "), ("dim", "○ ")} <= spans
+
+
+def _labels(outcomes: Mapping[str, Outcome]) -> list[Text]:
+    layers = plan_tree(_PLAN, outcomes=outcomes).children
+    return [leaf.label for layer in layers for leaf in layer.children if isinstance(leaf.label, Text)]
+
+
+def test_a_wide_layer_can_be_cut_to_what_failed_and_what_comes_first() -> None:
+    plan = Plan(steps=tuple(AgentStep(id=f"s{number}", task="x", agent="a") for number in range(50)))
+    outcomes = {step.id: _outcome(step.id, "failed" if step.id == "s40" else "succeeded") for step in plan.steps}
+    assert [line.split(" ")[3] for line in plan_text(plan, outcomes=outcomes, most=3).splitlines()[2:5]] == [
+        "s0",
+        "s1",
+        "s40",
+    ]
+    assert plan_text(plan, outcomes=outcomes, most=3).splitlines()[5:] == ["  and 47 more: 47 succeeded"]
+    assert plan_text(plan, most=3).splitlines()[5:] == ["  and 47 more"]

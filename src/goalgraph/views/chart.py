@@ -130,12 +130,15 @@ class _Telling:
             who = kind
         elif step.type != "agent":
             who = f"{kind}: {who}"
-        items = [one for one in self.outcomes or () if step.type == "map" and one.startswith(f"{step.id}[")]
+        items = [one for one in self.outcomes or () if step.type == "map" and _is_item(one, step.id)]
+        if items:
+            failed = sum(count for count, mark in self.marks(items) if mark.tone == "bad")
+            who += f", {len(items)} item{'' if len(items) == 1 else 's'}" + (f" ({failed} failed)" if failed else "")
         lines = [f"{step.id} ({one_line(who, 120)})", one_line(title_of(step), 600)]
         if step.id in self.gated:
             lines.append("a human is asked before it runs")
         if items:
-            lines.append(f"{len(items)} steps of its items: {_counts(self.marks(items))}")
+            lines.append(f"its items: {_counts(self.marks(items))}")
         if outcome is not None:
             lines.append(f"{mark_of(outcome).word} after {seconds_text(outcome.seconds)}")
             lines += [one_line(outcome.error.message, 300)] if outcome.error is not None else []
@@ -180,6 +183,11 @@ class _Telling:
 
 _ASKING = ("human_approval", "human_input")
 _MOST_LISTED = 12
+
+
+def _is_item(step_id: str, of: str) -> bool:
+    """Whether it is an item of that map as a whole: ``each[3]``, not a step inside of it."""
+    return step_id.startswith(f"{of}[") and step_id.find("]") == len(step_id) - 1
 
 
 def _counts(marks: Iterable[tuple[int, Mark]]) -> str:

@@ -63,7 +63,9 @@ def counted(outcomes: Iterable[Outcome | None]) -> list[tuple[int, Mark]]:
 
 
 def seconds_text(seconds: float) -> str:
-    """Write a duration briefly: ``0.4 s``, ``12 s``, ``3 m 20 s``, ``2 h 05 m``."""
+    """Write a duration briefly: ``4 ms``, ``0.4 s``, ``12 s``, ``3 m 20 s``, ``2 h 05 m``."""
+    if seconds < 0.095:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)

@@ -81,7 +81,17 @@ def _parts(found: Standing) -> Iterator[RenderableType]:
         yield Text("\n" + "\n".join(found.way_on), style="dim")
     if found.answer:
         yield Text()
-        yield Markdown(found.answer, hyperlinks=False)
+        yield _answer(found.answer)
+
+
+def _answer(text: str) -> Markdown:
+    """Draw Markdown; HTML in it, which rich leaves out, is shown as the text that it is."""
+    drawn = Markdown(text, hyperlinks=False)
+    for token in drawn.parsed:
+        token.type = "code_block" if token.type == "html_block" else token.type
+        for inside in token.children or ():
+            inside.type = "text" if inside.type == "html_inline" else inside.type
+    return drawn
 
 
 def _facts(facts: Iterable[tuple[str, str]]) -> Table:
