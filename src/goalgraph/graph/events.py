@@ -6,9 +6,9 @@ such as ``"run-5e1f3a/report"``.
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Literal, NotRequired, cast
+from typing import Annotated, Any, Literal, NotRequired, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Discriminator, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from goalgraph.graph.board.transitions import RunStatus
@@ -201,7 +201,7 @@ def as_event(part: object) -> Event | None:
 
 @cache
 def _events() -> TypeAdapter[Event]:
-    return TypeAdapter(Event)
+    return TypeAdapter(Annotated[Event, Discriminator("type")])
 
 
 def decision_made(decision: Decision, run: str) -> DecisionMade:
