@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check docs format lint types layers clean
+.PHONY: demo test check docs format lint types layers notebooks clean
 
 demo: .venv/.ready-demo
 	$(BIN)/goalgraph run "Analyze the data, in thousands of jobs, identify the top 3 trends, create visualizations, and write an executive summary" \
@@ -30,6 +30,9 @@ types: .venv/.ready-dev
 
 layers: .venv/.ready-dev
 	$(BIN)/lint-imports --no-cache
+
+notebooks: .venv/.ready-dev
+	$(BIN)/python -m notebooks.execute
 
 clean:
 	rm -rf .venv demo-output dist site .mypy_cache .ruff_cache

@@ -112,6 +112,7 @@ if TYPE_CHECKING:
         as_specialist,
         specialist,
     )
+    from goalgraph.specialists.builtin import builtin_specialists
     from goalgraph.synthesis import Synthesis, SynthesisRequest, Synthesizer
     from goalgraph.views.watching import awatch, watch
 
@@ -217,6 +218,7 @@ __all__ = [
     "apending",
     "as_specialist",
     "awatch",
+    "builtin_specialists",
     "create_plan_agent",
     "decisions_as_lines",
     "diff_plans",
@@ -344,6 +346,7 @@ _HOMES = {
         "as_specialist",
         "specialist",
     ),
+    "goalgraph.specialists.builtin": ("builtin_specialists",),
     "goalgraph.shown": ("Report",),
     "goalgraph.synthesis": ("Synthesis", "SynthesisRequest", "Synthesizer"),
     "goalgraph.views.watching": ("awatch", "watch"),

@@ -40,7 +40,7 @@ class Shown:
 
     __slots__ = ()
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None, **kwargs: Any) -> dict[str, Any]:
         """Return the forms that a notebook may choose from, by media type."""
         forms: dict[str, Any] = import_module("goalgraph.views.bundles").mimebundle(self)
         return forms

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 MODULES = sorted(SOURCE.rglob("*.py"))
 TEXTS = [
     path
-    for folder in ("src", "tests", "docs", "examples", "benchmarks")
+    for folder in ("src", "tests", "docs", "examples", "notebooks", "benchmarks")
     for path in sorted((ROOT / folder).rglob("*"))
     if path.suffix in {".py", ".md", ".toml", ".yaml", ".yml", ".json", ".ipynb", ".txt"}
     and "__pycache__" not in path.parts

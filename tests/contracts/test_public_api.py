@@ -110,6 +110,7 @@ NAMES = [
     "apending",
     "as_specialist",
     "awatch",
+    "builtin_specialists",
     "create_plan_agent",
     "decisions_as_lines",
     "diff_plans",

@@ -68,6 +68,11 @@ def test_a_plan_runs_in_order_and_dependants_receive_outputs() -> None:
     assert result["messages"][-1].text == result["answer"]
 
 
+def test_an_agent_shows_itself_in_a_notebook_without_a_server_that_draws_it() -> None:
+    agent: Any = create_plan_agent(None, [worker, blocking], name="team")
+    assert list(agent._repr_mimebundle_(include=None, exclude=None)) == ["text/plain"]
+
+
 def test_one_agent_serves_sync_and_async_calls_inside_and_outside_a_loop_twice_in_a_row(sqlite: SqliteSaver) -> None:
     agent = create_plan_agent(None, [worker, blocking], checkpointer=sqlite)
     given = {"goal": "g", "plan": DIAMOND}

@@ -94,6 +94,15 @@ async def test_sync_helpers_work_inside_of_a_running_loop() -> None:
     assert answer(agent, CONFIG, {request.id: True})["status"] == "complete"
 
 
+async def test_what_is_asked_can_be_read_in_a_line() -> None:
+    agent = agent_of(worker(Ledger()))
+    await ran(agent, goal(approval("x", prompt="Is this all right?")))
+    (request,) = pending(agent, CONFIG)
+    assert "step='x', prompt='Is this all right?'" in repr(request)
+    assert "action_requests" not in repr(request)
+    assert len(repr(request)) < 300
+
+
 async def test_the_same_answer_again_changes_nothing_and_another_one_is_refused() -> None:
     ledger = Ledger()
     agent = agent_of(worker(ledger))

@@ -46,6 +46,7 @@ from goalgraph.planner.plan import Plan
 from goalgraph.planner.prices import Price
 from goalgraph.planner.reviewed import PlanInReview
 from goalgraph.planner.reviser import Reviser
+from goalgraph.shown import Shown
 from goalgraph.specialists.registry import SpecialistRegistry
 from goalgraph.specialists.roles import RoleMaker
 from goalgraph.specialists.routing.pinging import Condition
@@ -59,7 +60,7 @@ _SUPERSTEPS = 25
 _SUPERSTEPS_OF_REVISION = 10
 
 
-class PlanAgent(Foresight, Chained, CompiledStateGraph[Any, Any, Any, Any]):
+class PlanAgent(Shown, Foresight, Chained, CompiledStateGraph[Any, Any, Any, Any]):
     """A compiled graph that plans and does goals.
 
     Use it as any compiled graph: ``invoke``, ``ainvoke``, ``stream``, ``astream``, as a node of another graph, in a

@@ -17,3 +17,7 @@ class RunResult(Shown, dict[str, Any]):
     def report(self) -> Report:
         """Make one self-contained HTML page of it: ``result.report().save("report.html")``."""
         return report_of(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Show itself as text in IPython, which otherwise writes out every dict."""
+        printer.text(self._repr_mimebundle_()["text/plain"])

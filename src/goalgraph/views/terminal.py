@@ -52,7 +52,15 @@ def result_drawn(values: Mapping[str, Any]) -> RenderableType:
 def as_plain(drawn: RenderableType) -> str:
     """Write what rich draws as text, 100 characters wide, without colours."""
     file = io.StringIO()
-    Console(file=file, width=_WIDTH, color_system=None, force_terminal=False, legacy_windows=False).print(drawn)
+    console = Console(
+        file=file,
+        width=_WIDTH,
+        color_system=None,
+        force_terminal=False,
+        force_jupyter=False,  # else a kernel shows it, and the file stays empty
+        legacy_windows=False,
+    )
+    console.print(drawn)
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
 

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from goalgraph.errors import InvalidData
-from goalgraph.specialists.builtin import check_files
+from goalgraph.specialists.builtin import builtin_specialists, check_files
 from goalgraph.specialists.builtin.columns import find_roles
 from goalgraph.specialists.builtin.tables import read_table
 
@@ -121,6 +121,15 @@ def test_missing_files_and_folders_without_content_are_refused(tmp_path: Path) -
     written(tmp_path / "folder", ".hidden.csv", b"a\n1\n")
     with pytest.raises(InvalidData, match="holds no table and no document"):
         check_files([tmp_path / "folder"])
+
+
+def test_paths_may_be_text_and_one_path_is_no_list_of_paths(tmp_path: Path) -> None:
+    table = str(written(tmp_path, "t.csv", b"month,jobs\n2020-01,1\n"))
+    crew = builtin_specialists(files=[table], out=str(tmp_path / "out"))
+    assert [one.card.name for one in crew] == ["data_analyst", "chart_maker", "report_writer"]
+    for lone in (table, Path(table)):
+        with pytest.raises(ValueError, match=r"files are a list of paths.*write \['.*t.csv'\]"):
+            builtin_specialists(files=lone, out=tmp_path)  # type: ignore[arg-type,unused-ignore]  # pyright: ignore[reportArgumentType]
 
 
 def test_numbers_that_no_statistic_survives_count_as_missing(tmp_path: Path) -> None:

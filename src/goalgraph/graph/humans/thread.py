@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -48,9 +48,9 @@ class Request:
     """Why the last answer could not be used."""
     escalated: bool
     """Whether it is asked once more because nobody answered in time."""
-    digest: str
+    digest: str = field(repr=False)
     """Of what is asked; an answer holds for this alone."""
-    interrupt: Interrupt
+    interrupt: Interrupt = field(repr=False)
     """LangGraph's own, as screens show it."""
     path: str = ""
     """The way to the step: its id, after those of the steps whose runs it is inside of, as in ``"report/draft"``."""

@@ -31,8 +31,8 @@ __all__ = [
 
 def builtin_specialists(
     *,
-    files: Sequence[Path] = (),
-    out: Path,
+    files: Sequence[str | Path] = (),
+    out: str | Path,
     model: "BaseChatModel | None" = None,
     prompts: Prompts | None = None,
     max_input_tokens: int | None = None,
@@ -55,11 +55,13 @@ def builtin_specialists(
             cut.
 
     Raises:
-        ValueError: ``max_input_tokens`` is not positive.
+        ValueError: ``max_input_tokens`` is not positive, or ``files`` is one path, not a list of them.
         InvalidData: A file cannot be used, see `check_files`.
         MissingExtra: A file needs a package that is not installed.
     """
-    sources = find_sources(files)
+    if isinstance(files, (str, Path)):
+        raise ValueError(f"files are a list of paths, found the path {str(files)!r}; write [{str(files)!r}]")
+    sources, folder = find_sources([Path(file) for file in files]), Path(out)
     tables = [(path, sources.name(path)) for path in sources.tables]
     documents = [(path, sources.name(path)) for path in sources.documents]
     offered: list[Specialist] = []
@@ -68,7 +70,7 @@ def builtin_specialists(
         _need("drawing charts", "matplotlib")
         offered += [
             DataAnalyst(tables, model=model, prompts=prompts, max_input_tokens=max_input_tokens, summarize=summarize),
-            ChartMaker(tables, out=out),
+            ChartMaker(tables, out=folder),
         ]
     if documents:
         if any(path.suffix.lower() == ".pdf" for path in sources.documents):
@@ -79,7 +81,7 @@ def builtin_specialists(
             )
         )
     offered.append(
-        ReportWriter(out=out, model=model, prompts=prompts, max_input_tokens=max_input_tokens, summarize=summarize)
+        ReportWriter(out=folder, model=model, prompts=prompts, max_input_tokens=max_input_tokens, summarize=summarize)
     )
     if model is not None:
         offered.append(Assistant(model, prompts=prompts, max_input_tokens=max_input_tokens, summarize=summarize))
