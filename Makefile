@@ -7,6 +7,7 @@ BIN := .venv/bin
 demo: .venv/.ready-demo
 	$(BIN)/goalgraph run "Analyze the data, in thousands of jobs, identify the top 3 trends, create visualizations, and write an executive summary" \
 		--data examples/data/us-employment.csv --out demo-output --yes --overwrite
+	$(BIN)/goalgraph report demo-output
 
 test: .venv/.ready-dev
 	$(BIN)/pytest -n 2 --dist loadfile

@@ -82,8 +82,8 @@ def test_an_unknown_provider_is_an_unknown_model() -> None:
 
 
 def test_a_missing_provider_package_is_named_with_its_pip_command() -> None:
-    with pytest.raises(ModelFailed, match="pip install langchain-anthropic"):
-        resolve_model("anthropic:some-model")
+    with pytest.raises(ModelFailed, match="pip install langchain-groq"):
+        resolve_model("groq:some-model")
 
 
 def test_without_langchain_other_providers_name_the_extra() -> None:

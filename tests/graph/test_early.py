@@ -176,7 +176,8 @@ async def test_what_a_repaired_plan_has_unchanged_stays_done_and_the_rest_is_dro
 )
 async def test_what_must_wait_does_not_begin_early(step: AgentStep, options: dict[str, Any]) -> None:
     crew, writing = Crew(), Writing([Plan(steps=(step,))])
-    running = asyncio.create_task(crew.agent(writing, **options).ainvoke({"goal": "g"}))
+    agent = crew.agent(writing, checkpointer=InMemorySaver(), **options)
+    running = asyncio.create_task(agent.ainvoke({"goal": "g"}, {"configurable": {"thread_id": "1"}}))
     await writing.told.wait()
     await asyncio.sleep(0.05)
     assert crew.begun == []

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -20,7 +20,7 @@ from tests.graph.kinds import CONFIG, Result, agent_of, answer, goal, ran, statu
 from typing_extensions import TypedDict
 
 from goalgraph import Artifact, Plan, PlanAgent, StepContext, StepResult, StepTask, create_plan_agent, specialist
-from goalgraph.errors import GoalgraphError, InvalidAnswer, InvalidGoal
+from goalgraph.errors import GoalgraphError, InvalidAnswer, InvalidGoal, MissingCheckpointer
 from goalgraph.planner.decomposer import PlanRequest
 from goalgraph.testing import ScriptedChatModel
 
@@ -340,12 +340,10 @@ async def test_as_a_tool_that_is_called_twice_at_once_each_call_gets_its_own_ans
     assert result["messages"][-1].text == " | ".join(parts.values())
 
 
-SAVERS: tuple[Callable[[], Any], ...] = (lambda: None, InMemorySaver)
-
-
-@pytest.mark.parametrize("saver", SAVERS, ids=["no checkpointer", "its own"])
-async def test_a_tool_that_asks_where_nobody_can_be_asked_says_so(saver: Callable[[], Any]) -> None:
-    tool = team([], checkpointer=saver()).as_tool()
+async def test_a_tool_that_asks_where_nobody_can_be_asked_says_so() -> None:
+    with pytest.raises(MissingCheckpointer, match="or the graph around it, a checkpointer"):
+        await team([]).as_tool().ainvoke({"goal": "one"}, CONFIG)
+    tool = team([], checkpointer=InMemorySaver()).as_tool()
     with pytest.raises(GoalgraphError, match=r"one\?.*call the tool from a graph with a checkpointer"):
         await tool.ainvoke({"goal": "one"}, CONFIG)
     with pytest.raises(GoalgraphError, match=r"two\?.*call the tool from a graph with a checkpointer"):

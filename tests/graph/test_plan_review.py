@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command
-from tests.graph.kinds import CONFIG, Ledger, agent_of, agent_step, goal, ran, statuses, worker
+from tests.graph.kinds import CONFIG, Ledger, agent_of, agent_step, goal, ran, worker
 
 from goalgraph import ApprovalPolicy, InvalidAnswer, Limits, PlanAgent, Request, aanswer, apending, create_plan_agent
 from goalgraph.testing import ScriptedChatModel
@@ -194,10 +194,3 @@ async def test_steps_that_the_policy_asks_about_later_are_told_beforehand() -> N
 def test_the_review_is_drawn_only_where_there_is_one() -> None:
     assert "review" in agent_of(worker(Ledger()), approval=ALWAYS).get_graph().nodes
     assert "review" not in agent_of(worker(Ledger())).get_graph().nodes
-
-
-async def test_without_a_checkpointer_the_run_stops_at_its_review() -> None:
-    agent = create_plan_agent(None, [worker(Ledger())], approval=ALWAYS)
-    result = await agent.ainvoke(goal(agent_step("a")))
-    assert result["__interrupt__"][0].value["kind"] == "plan"
-    assert statuses(result) == {} if "outcomes" in result else True

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage, SystemMessage
+from langgraph.checkpoint.memory import InMemorySaver
 
 from goalgraph import (
     ApprovalPolicy,
@@ -194,8 +195,8 @@ def test_who_is_left_open_is_who_the_engine_would_take() -> None:
 
 
 async def test_a_review_tells_what_the_plan_takes() -> None:
-    agent = agent_of([draft(("a", "mailer", []))], approval=ApprovalPolicy(plan=True))
-    result = await agent.ainvoke({"goal": "the goal"})
+    agent = agent_of([draft(("a", "mailer", []))], approval=ApprovalPolicy(plan=True), checkpointer=InMemorySaver())
+    result = await agent.ainvoke({"goal": "the goal"}, {"configurable": {"thread_id": "1"}})
     value = result["__interrupt__"][0].value
     text = value["action_requests"][0]["description"]
     assert "- **Cost:** 0.00 USD\n- **Tokens:** 0 tokens\n- **Time:** 1 seconds" in text

@@ -249,7 +249,7 @@ def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
 
 
 def test_a_path_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    for bad in (tmp_path, tmp_path / "gone.yaml", "a\0b", "x" * 5_000, GOOD * 1_000):
+    for bad in (tmp_path, tmp_path / "gone.yaml", "a\0b", "x" * 5_000):
         with pytest.raises(InvalidPlan, match="cannot be read") as caught:
             load_plan(bad)
         assert caught.value.problems[0].code == "unreadable"

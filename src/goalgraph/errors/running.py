@@ -149,7 +149,7 @@ class MissingCheckpointer(GoalgraphError, RuntimeError):
         what = f"steps {', '.join(map(repr, self.steps[:5]))}" if self.steps else "the review of the plan"
         super().__init__(
             f"{what} would wait for an answer, and without a checkpointer none can be given",
-            hint="create_plan_agent(..., checkpointer=InMemorySaver()), or a SqliteSaver to outlive the process",
+            hint="give create_plan_agent, or the graph around it, a checkpointer, such as InMemorySaver()",
         )
 
 

@@ -8,6 +8,7 @@ from goalgraph.planner.estimate import Estimate
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Plan
 from goalgraph.views.facts import Facts, estimate_facts, outcome_facts, output_text
+from goalgraph.views.markdown_html import as_html
 from goalgraph.views.marks import COLOURS, Mark, mark_of
 from goalgraph.views.plan_svg import plan_svg
 from goalgraph.views.standing import Row, Standing, standing_of
@@ -50,7 +51,7 @@ def result_html(values: Mapping[str, Any]) -> str:
         f'<div class="gg-dim">{escape(found.goal)}</div>' if found.goal else "",
         _list(found.reasons),
         *_asked(found),
-        f'<div class="gg-answer">{escape(visible(found.answer))}</div>' if found.answer else "",
+        f'<div class="gg-answer">{as_html(visible(found.answer))}</div>' if found.answer else "",
         _picture(found.plan, found.outcomes) if found.plan is not None else "",
         _folded(f"Steps ({len(found.outcomes)})", _table(found.rows, found.hidden)) if found.rows else "",
         _facts(found.totals),
@@ -121,7 +122,8 @@ _STYLE = (
     ".gg-view .gg-head{font-size:15px;font-weight:600}.gg-view .gg-dim{opacity:.75}"
     ".gg-view .gg-pill{border-radius:9px;color:#fff;font-size:11px;font-weight:600;padding:1px 8px;white-space:nowrap}"
     ".gg-view .gg-answer,.gg-view .gg-asked{border-left:3px solid #8888;padding:2px 12px}"
-    ".gg-view .gg-answer,.gg-view .gg-pre,.gg-view pre{overflow-wrap:anywhere;white-space:pre-wrap}"
+    ".gg-view .gg-answer,.gg-view .gg-pre,.gg-view pre{overflow-wrap:anywhere}"
+    ".gg-view .gg-pre,.gg-view pre{white-space:pre-wrap}"
     ".gg-view pre{background:#8882;border-radius:6px;font-size:12px;max-height:320px;overflow:auto;padding:6px 10px}"
     ".gg-view summary{cursor:pointer}.gg-view ul{padding-left:22px}"
     ".gg-view table.gg-table{border-collapse:collapse;color:inherit;display:block;font:inherit;overflow-x:auto}"

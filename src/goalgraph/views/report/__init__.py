@@ -6,10 +6,10 @@ from typing import Any
 
 from goalgraph import __version__
 from goalgraph.shown import Report
+from goalgraph.views.markdown_html import as_html
 from goalgraph.views.plan_svg import plan_svg
 from goalgraph.views.report.contents import contents_of
 from goalgraph.views.report.facts import RunFacts, read_facts
-from goalgraph.views.report.markdown import as_html
 from goalgraph.views.report.page import MARKER, filled
 from goalgraph.views.report.pictures import by_name, files_of
 

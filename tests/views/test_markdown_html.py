@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from goalgraph.views.report.markdown import as_html
+from goalgraph.views.markdown_html import as_html
 
 _ELEMENTS = {
     *("p", "h3", "h4", "h5", "h6", "ul", "ol", "li", "strong", "em", "code", "pre", "a", "img", "span", "br", "hr"),
