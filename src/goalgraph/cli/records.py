@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from goalgraph.cli.endings import BadInput
 from goalgraph.cli.terminal import as_json_text
+from goalgraph.errors.codes import StepErrorCode
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Artifact, Outcome, Status, Usage
 
@@ -67,6 +68,8 @@ class StepRecord(_Stored):
     usage: Usage | None = None
     """What it asked of models; None where it has not been done, or an earlier version did it."""
     error: str | None = None
+    code: StepErrorCode | None = None
+    """Of the error; None where there is none, or an earlier version recorded it."""
     artifacts: tuple[Artifact, ...] = ()
 
 
@@ -218,6 +221,7 @@ def _recorded(outcome: Outcome, who: str, items: Sequence[Artifact], folder: Pat
         seconds=round(outcome.seconds, 3),
         usage=outcome.usage,
         error=outcome.error.message if outcome.error is not None else None,
+        code=outcome.error.code if outcome.error is not None else None,
         artifacts=_relative((*outcome.artifacts, *items), folder),
     )
 

@@ -119,7 +119,7 @@ def _outcome(step: StepRecord) -> Outcome:
             "attempts": step.attempts,
             "seconds": step.seconds,
             "usage": step.usage or Usage(),
-            "error": StepError(code="", message=step.error) if step.error is not None else None,
+            "error": StepError(code=step.code or "raised", message=step.error) if step.error is not None else None,
             "artifacts": step.artifacts,
         }
     )
