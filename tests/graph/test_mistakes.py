@@ -1,5 +1,6 @@
 """Mistakes of the first minutes: each is told before anything runs, with what to do."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,6 +76,23 @@ async def test_a_plan_of_another_kind_is_told_as_such() -> None:
 )
 async def test_a_plan_may_be_the_text_of_a_document(text: str) -> None:
     assert (await made().ainvoke({"goal": "g", "plan": text}))["status"] == "complete"
+
+
+def test_a_plan_is_checked_with_lines_before_it_is_run(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text(
+        "steps:\n- {id: a, agent: wroker}\n- id: b\n  agent: worker\n  task: '{{ input.topic }} {{ steps.c.output }}'\n"
+    )
+    with pytest.raises(InvalidPlan) as caught:
+        made().check_plan(path)
+    assert [(one.code, one.step, one.line) for one in caught.value.problems] == [
+        ("unknown_specialist", "a", 2),
+        ("unknown_reference", "b", 5),
+    ]
+    path.write_text("steps:\n- {id: b, agent: worker, task: '{{ input.topic }}'}\n")
+    with pytest.raises(InvalidPlan, match=r"line 2, column \d+: .*'topic'"):
+        made().check_plan(path)
+    assert [step.id for step in made().check_plan(path, inputs={"topic": "x"}).steps] == ["b"]
 
 
 async def test_a_run_that_is_kept_needs_a_thread() -> None:

@@ -16,10 +16,11 @@ from rich.console import Console
 from tests.views.plans import HOSTILE, fan_plan, hostile_plan, mostly, ran
 from typing_extensions import TypedDict
 
-from goalgraph import RunResult, answer, create_plan_agent, pending, specialist
+from goalgraph import RunResult, answer, apending, create_plan_agent, diff_plans, pending, specialist
 from goalgraph.planner.estimate import estimate_plan
 from goalgraph.planner.outcome import Outcome, StepError, Usage
 from goalgraph.planner.plan import AgentStep, Plan
+from goalgraph.testing import ScriptedSpecialist
 
 _PLAN = Plan(name="Launch", steps=(AgentStep(id="read", agent="reader"), AgentStep(id="write", agent="writer")))
 _OUTCOMES = {
@@ -316,3 +317,29 @@ async def test_a_result_can_be_kept_in_the_state_of_another_graph() -> None:
     config: Any = {"configurable": {"thread_id": "1"}}
     await app.ainvoke({"result": {}}, config)
     assert (await app.aget_state(config)).values["result"] == _RESULT
+
+
+def test_what_is_different_shows_its_signs() -> None:
+    changed = _PLAN.model_copy(update={"steps": (_PLAN.steps[0].model_copy(update={"id": "study"}), _PLAN.steps[1])})
+    diff = diff_plans(_PLAN, changed)
+    assert _forms(diff)["text/plain"] == diff.text
+    page = _Seen(_forms(diff)["text/html"])
+    assert page.text.strip().endswith(diff.text)
+    assert page.tags <= _ALLOWED
+    assert "\x1b[32m+ step study" in _printed(diff, colours=True)
+    assert _forms(diff_plans(_PLAN, _PLAN))["text/plain"] == "The plans are the same."
+
+
+async def test_a_request_shows_what_is_asked_and_how_to_answer() -> None:
+    agent = create_plan_agent(None, [ScriptedSpecialist("noter")], checkpointer=InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "1"}}
+    step = {"id": "sign", "type": "human_approval", "prompt": "Is *it* right? <script>", "assignee": "Ada"}
+    await agent.ainvoke({"goal": "g", "plan": {"steps": [step]}}, config)
+    (request,) = await apending(agent, config)
+    forms = _forms(request)
+    assert forms["text/plain"].splitlines()[0] == "? waits  sign (approval, for Ada)"
+    assert "Is it right? <script>" in forms["text/plain"]
+    assert "answer(agent, config, {request.id: True})" in forms["text/plain"]
+    page = _Seen(forms["text/html"])
+    assert "Is it right? <script>" in page.text
+    assert page.tags <= _ALLOWED

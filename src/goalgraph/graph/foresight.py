@@ -1,9 +1,11 @@
 """What an agent tells before anything runs: the plan that a goal would begin with, and what a plan takes."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from pydantic import JsonValue
 
+from goalgraph.graph.intake import valid_plan
 from goalgraph.graph.loop import finish
 from goalgraph.graph.planning import drafted, estimated, request_of
 from goalgraph.graph.policies import ExecutionPolicy, Limits, PlanningPolicy
@@ -43,6 +45,24 @@ class Foresight:
         """What every plan of the agent's must hold, whoever wrote it."""
         policy = self.planning.of(self.limits)
         return policy if self.roles is None else self.roles.policy(policy)
+
+    def check_plan(
+        self, plan: Plan | Mapping[str, object] | str | Path, *, inputs: Mapping[str, JsonValue] | None = None
+    ) -> Plan:
+        """Read a plan and check it as a run of it would, and run nothing.
+
+        Args:
+            plan: A plan, a mapping, the path or text of a YAML or JSON document, or an alias in the library.
+            inputs: Of the run; what the plan needs and neither has nor is given is a problem.
+
+        Returns:
+            The plan as it is written, saved plans in their places in it.
+
+        Raises:
+            InvalidPlan: It has problems, all at once; with line and column where it comes from a document.
+            UnknownPlan: The library has no plan of that alias.
+        """
+        return valid_plan(plan, inputs or {}, self.policy, self.registry.cards, self.library)
 
     async def aplan(
         self,

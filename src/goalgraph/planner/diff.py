@@ -22,6 +22,7 @@ from goalgraph.planner.plan import (
     TransformStep,
     WaitStep,
 )
+from goalgraph.shown import Shown
 
 __all__ = ["FieldChange", "PlanDiff", "StepChange", "diff_plans"]
 
@@ -52,7 +53,7 @@ class StepChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlanDiff:
+class PlanDiff(Shown):
     """All that is different; true where anything is.
 
     A step within another is a step of its own here, named by its qualified id: ``"research.web"`` for a branch or a

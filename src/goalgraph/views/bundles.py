@@ -5,15 +5,18 @@ from functools import singledispatch
 from rich.console import RenderableType
 from rich.text import Text
 
+from goalgraph.graph.humans.thread import Request
 from goalgraph.graph.result import RunResult
+from goalgraph.planner.diff import PlanDiff
 from goalgraph.planner.estimate import Estimate
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Plan
-from goalgraph.views.html import estimate_html, outcome_html, plan_html, result_html
+from goalgraph.views.differences import diff_drawn
+from goalgraph.views.html import difference_html, estimate_html, outcome_html, plan_html, request_html, result_html
 from goalgraph.views.markdown import result_markdown
 from goalgraph.views.mermaid import plan_mermaid
 from goalgraph.views.plan_svg import plan_svg
-from goalgraph.views.terminal import as_plain, estimate_drawn, outcome_drawn, result_drawn
+from goalgraph.views.terminal import as_plain, estimate_drawn, outcome_drawn, request_drawn, result_drawn
 from goalgraph.views.text import printable
 from goalgraph.views.tree import plan_text, plan_tree
 
@@ -57,6 +60,16 @@ def _(value: RunResult) -> dict[str, str]:
     }
 
 
+@mimebundle.register
+def _(value: PlanDiff) -> dict[str, str]:
+    return {"text/html": difference_html(value), "text/plain": as_plain(diff_drawn(value))}
+
+
+@mimebundle.register
+def _(value: Request) -> dict[str, str]:
+    return {"text/html": request_html(value), "text/plain": as_plain(request_drawn(value))}
+
+
 @singledispatch
 def drawn(value: object) -> RenderableType:
     """Return what rich draws of an object."""
@@ -81,3 +94,13 @@ def _(value: Estimate) -> RenderableType:
 @drawn.register
 def _(value: RunResult) -> RenderableType:
     return result_drawn(value)
+
+
+@drawn.register
+def _(value: PlanDiff) -> RenderableType:
+    return diff_drawn(value)
+
+
+@drawn.register
+def _(value: Request) -> RenderableType:
+    return request_drawn(value)

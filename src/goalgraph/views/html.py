@@ -1,20 +1,24 @@
 """Plans, outcomes, estimates and results as pieces of HTML: no script, nothing from outside, in light and in dark."""
 
+import json
 from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
+from goalgraph.graph.humans.thread import Request
+from goalgraph.planner.diff import PlanDiff
 from goalgraph.planner.estimate import Estimate
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Plan
+from goalgraph.views.differences import diff_html
 from goalgraph.views.facts import Facts, estimate_facts, outcome_facts, output_text
 from goalgraph.views.markdown_html import as_html
 from goalgraph.views.marks import COLOURS, Mark, mark_of
 from goalgraph.views.plan_svg import plan_svg
-from goalgraph.views.standing import Row, Standing, standing_of
+from goalgraph.views.standing import WAITS, Row, Standing, asked_of, standing_of, way_on
 from goalgraph.views.text import visible
 
-__all__ = ["estimate_html", "outcome_html", "plan_html", "result_html"]
+__all__ = ["difference_html", "estimate_html", "outcome_html", "plan_html", "request_html", "result_html"]
 
 _COLUMNS = ("state", "step", "specialist", "time", "attempts", "tokens", "confidence", "remark")
 
@@ -37,6 +41,24 @@ def outcome_html(outcome: Outcome) -> str:
 def estimate_html(estimate: Estimate) -> str:
     """Show an estimate as a small table."""
     return _view('<div class="gg-head">Estimate</div>', _facts(estimate_facts(estimate)))
+
+
+def difference_html(diff: PlanDiff) -> str:
+    """Show what is different between two plans."""
+    return _view(diff_html(diff))
+
+
+def request_html(request: Request) -> str:
+    """Show what a run asks, what it is about, and how to answer."""
+    asked = asked_of(request.interrupt)
+    arguments = json.dumps(dict(request.arguments), ensure_ascii=False, indent=2) if request.arguments else ""
+    return _view(
+        _head(WAITS, asked.about),
+        _list([visible(request.problem)] if request.problem else []),
+        f'<div class="gg-asked">{as_html(visible(request.prompt))}</div>',
+        _folded("Arguments", f"<pre>{escape(visible(arguments))}</pre>") if arguments else "",
+        f"<pre>{escape(way_on([request.interrupt])[-1])}</pre>",
+    )
 
 
 def result_html(values: Mapping[str, Any]) -> str:
@@ -123,7 +145,7 @@ _STYLE = (
     ".gg-view .gg-pill{border-radius:9px;color:#fff;font-size:11px;font-weight:600;padding:1px 8px;white-space:nowrap}"
     ".gg-view .gg-answer,.gg-view .gg-asked{border-left:3px solid #8888;padding:2px 12px}"
     ".gg-view .gg-answer,.gg-view .gg-pre,.gg-view pre{overflow-wrap:anywhere}"
-    ".gg-view .gg-pre,.gg-view pre{white-space:pre-wrap}"
+    ".gg-view .gg-pre,.gg-view pre{white-space:pre-wrap}.gg-view pre code{background:none;padding:0}"
     ".gg-view pre{background:#8882;border-radius:6px;font-size:12px;max-height:320px;overflow:auto;padding:6px 10px}"
     ".gg-view summary{cursor:pointer}.gg-view ul{padding-left:22px}"
     ".gg-view table.gg-table{border-collapse:collapse;color:inherit;display:block;font:inherit;overflow-x:auto}"
@@ -132,5 +154,6 @@ _STYLE = (
     ".gg-view table.gg-table th{font-weight:600}"
 ) + "".join(
     f".gg-view .gg-on-{tone}{{background:var(--gg-{tone},{_ground(tone)})}}"
+    f".gg-view .gg-line-{tone}{{border-left:4px solid var(--gg-{tone},{_ground(tone)});padding-left:8px}}"
     for tone in ("ok", "bad", "weak", "off", "gate")
 )

@@ -11,7 +11,7 @@ from goalgraph.views.facts import Facts, usage_text
 from goalgraph.views.marks import MARKS, Mark, counted, mark_of, seconds_text
 from goalgraph.views.text import one_line, printable, visible
 
-__all__ = ["Asked", "Row", "Standing", "standing_of"]
+__all__ = ["WAITS", "Asked", "Row", "Standing", "asked_of", "standing_of", "way_on"]
 
 _MOST_REASONS = 20
 _MOST_ROWS = 100
@@ -21,7 +21,7 @@ _HEADS = {
     "failed": (MARKS["failed"], "Run failed"),
     "halted": (MARKS["cancelled"], "Run halted"),
 }
-_WAITS = Mark(sign="?", word="waits", tone="gate", style="bold magenta")
+WAITS = Mark(sign="?", word="waits", tone="gate", style="bold magenta")
 _KINDS = {
     "plan": "review of the plan",
     "approval": "approval",
@@ -89,10 +89,10 @@ def standing_of(values: Mapping[str, Any]) -> Standing:
     plan = values.get("plan")
     plan = plan if isinstance(plan, Plan) else None
     outcomes = _outcomes(values.get("outcomes"))
-    asked = tuple(_asked(one) for one in _listed(values.get("__interrupt__")))
+    asked = tuple(asked_of(one) for one in _listed(values.get("__interrupt__")))
     mark, head = _HEADS.get(str(values.get("status")), (MARKS["open"], "Run that is not over"))
     if asked:
-        mark, head = _WAITS, f"Run waits for {len(asked)} answer{'' if len(asked) == 1 else 's'}"
+        mark, head = WAITS, f"Run waits for {len(asked)} answer{'' if len(asked) == 1 else 's'}"
     rows, hidden = _rows(plan, outcomes)
     return Standing(
         mark=mark,
@@ -101,7 +101,7 @@ def standing_of(values: Mapping[str, Any]) -> Standing:
         reasons=_reasons([visible(one_line(str(one), 400)) for one in _listed(values.get("degraded"))]),
         answer=printable(_text(values.get("answer"))).strip(),
         asked=asked,
-        way_on=_way_on(values.get("__interrupt__")) if asked else (),
+        way_on=way_on(values.get("__interrupt__")) if asked else (),
         plan=plan,
         outcomes=outcomes,
         rows=rows,
@@ -135,7 +135,8 @@ def _request(interrupt: object) -> Mapping[str, object]:
     return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {"prompt": str(value)}
 
 
-def _asked(interrupt: object) -> Asked:
+def asked_of(interrupt: object) -> Asked:
+    """Read what is asked; of a question in another form as much as can be told."""
     request = _request(interrupt)
     kind, step = _text(request.get("kind")), _text(request.get("step"))
     told = [_KINDS.get(kind, "question of a specialist")]
@@ -154,7 +155,8 @@ def _first_description(request: Mapping[str, object]) -> str:
     return ""
 
 
-def _way_on(interrupts: object) -> tuple[str, ...]:
+def way_on(interrupts: object) -> tuple[str, ...]:
+    """Return lines of Python that answer what is asked."""
     kinds = {_text(_request(one).get("kind")) for one in _listed(interrupts)}
     value = "True" if kinds <= _VALUES.keys() else "..."
     return (

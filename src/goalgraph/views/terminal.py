@@ -10,15 +10,16 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from goalgraph.graph.humans.thread import Request
 from goalgraph.planner.estimate import Estimate
 from goalgraph.planner.outcome import Outcome
 from goalgraph.views.facts import estimate_facts, outcome_facts, output_text
 from goalgraph.views.marks import mark_of
-from goalgraph.views.standing import Row, Standing, standing_of
-from goalgraph.views.text import one_line
+from goalgraph.views.standing import WAITS, Row, Standing, asked_of, standing_of, way_on
+from goalgraph.views.text import one_line, printable, visible
 from goalgraph.views.tree import plan_tree
 
-__all__ = ["as_plain", "estimate_drawn", "markdown_drawn", "outcome_drawn", "result_drawn"]
+__all__ = ["as_plain", "estimate_drawn", "markdown_drawn", "outcome_drawn", "request_drawn", "result_drawn"]
 
 _MOST_IN_LAYER = 12
 _MOST_LINES = 12
@@ -38,6 +39,15 @@ def outcome_drawn(outcome: Outcome) -> RenderableType:
 def estimate_drawn(estimate: Estimate) -> RenderableType:
     """Draw an estimate as a small table."""
     return Group(Text("Estimate", style="bold"), _facts(estimate_facts(estimate)))
+
+
+def request_drawn(request: Request) -> RenderableType:
+    """Draw what a run asks, and how to answer."""
+    asked = asked_of(request.interrupt)
+    head = Text.assemble((f"{WAITS.sign} {WAITS.word}", WAITS.style), "  ", (asked.about, "cyan"))
+    problem = [Text(f"  {visible(request.problem)}", style="yellow")] if request.problem else []
+    prompt = Padding(markdown_drawn(printable(request.prompt)), (0, 0, 0, 2))
+    return Group(head, *problem, prompt, Text(way_on([request.interrupt])[-1], style="dim"))
 
 
 def result_drawn(values: Mapping[str, Any]) -> RenderableType:

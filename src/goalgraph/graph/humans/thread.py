@@ -19,13 +19,14 @@ from goalgraph.graph.storage.storage_errors import reading
 from goalgraph.graph.storage.stored import check_stored
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.outcome import Outcome
+from goalgraph.shown import Shown
 from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json
 
 __all__ = ["Request", "Thread", "read_thread", "said_digest", "saver_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Shown):
     """Something that a run asks and waits for."""
 
     id: str
