@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain.agents import create_agent
+from langchain import agents
 from langchain_core.messages import AIMessage
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import START, StateGraph
@@ -58,7 +58,8 @@ def as_tool(worker: ScriptedSpecialist, saver: Any) -> Any:
     call = {"name": "team", "args": {"goal": "do it"}, "id": "1"}
     said = AIMessage("", tool_calls=[call])
     model = ScriptedChatModel(lambda messages: said if len(messages) == 1 else "It is done.")
-    return create_agent(model, [team(worker).as_tool()], checkpointer=saver)
+    make: Any = agents.create_agent  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return make(model, [team(worker).as_tool()], checkpointer=saver)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,7 @@ async def test_what_is_recorded_inside_is_not_done_again_by_objects_that_are_mad
 ) -> None:
     workers = ScriptedSpecialist("worker"), ScriptedSpecialist("worker")
     asked: list[Any] = []
+    result: Any = None
     for worker, sent in zip(workers, (given, None), strict=True):
         connection = sqlite3.connect(tmp_path / "runs.sqlite", check_same_thread=False)
         graph = made(worker, SqliteSaver(connection))

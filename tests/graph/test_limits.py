@@ -230,9 +230,16 @@ async def test_the_answer_is_written_with_what_was_kept_back() -> None:
     assert result["usage"].calls == 5
 
 
+def own_words(request: SynthesisRequest) -> str:
+    return "own"
+
+
+KEPT_BACK: list[tuple[dict[str, Any], int]] = [({}, 5), ({"response_format": FORM}, 5), ({"synthesis": own_words}, 4)]
+
+
 @pytest.mark.parametrize(
     ("options", "called"),
-    [({}, 5), ({"response_format": FORM}, 5), ({"synthesis": lambda _request: "own"}, 4)],
+    KEPT_BACK,
     ids=["concatenated", "a form without a model", "a function of the caller's"],
 )
 async def test_only_what_an_answer_may_need_is_kept_back(options: Any, called: int) -> None:

@@ -38,9 +38,16 @@ def writer(text: str) -> str:
     return text
 
 
+def plain(text: str) -> str:
+    return text
+
+
+NO_LISTS: list[Any] = [writer, plain, "worker", {"worker": writer}, None, FakeListChatModel(responses=["x"])]
+
+
 @pytest.mark.parametrize(
     "given",
-    [writer, lambda text: text, "worker", {"worker": writer}, None, FakeListChatModel(responses=["x"])],
+    NO_LISTS,
     ids=["a specialist", "a function", "a name", "a mapping", "nothing", "a model"],
 )
 def test_specialists_that_are_no_list_are_told_as_such(given: Any) -> None:

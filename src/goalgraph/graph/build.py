@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.cache.base import BaseCache
@@ -138,7 +138,7 @@ def create_plan_agent(
         InvalidPrompt: A template in your words cannot be used.
         MissingExtra: The provider's package is not installed.
     """
-    for given, kind in (
+    given_kinds = (
         (execution, ExecutionPolicy),
         (approval, ApprovalPolicy),
         (limits, Limits),
@@ -146,7 +146,8 @@ def create_plan_agent(
         (revision, RevisionPolicy),
         (health, HealthPolicy),
         (roles, Roles),
-    ):
+    )
+    for given, kind in cast("tuple[tuple[object, type], ...]", given_kinds):  # from callers who check no types
         if given is not None and not isinstance(given, kind):
             raise TypeError(f"expected {kind.__name__}(...), found {given!r:.100}")
     registry = registry_of(specialists)

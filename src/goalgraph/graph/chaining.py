@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import RunnableConfig
 
 __all__ = ["Chained"]
 
 
-class Chained(Runnable[Any, Any]):
+class Chained:
     """A graph that gives what comes next in a chain its result, also where the chain is streamed.
 
     A graph of LangGraph's gives it the updates of its nodes then. Models, steps and so on are heard while the graph
@@ -19,20 +19,22 @@ class Chained(Runnable[Any, Any]):
         self, input: AsyncIterator[Any], config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
         """Give the result of the ``input`` that comes in parts, as a part of a chain: ``chain.astream`` calls this."""
+        graph: Any = self
         given = [part async for part in input]
         if given and "stream_mode" in kwargs:
-            async for part in self.astream(_joined(given), config, **kwargs):
+            async for part in graph.astream(_joined(given), config, **kwargs):
                 yield part
         elif given:
-            yield await self.ainvoke(_joined(given), config, **kwargs)
+            yield await graph.ainvoke(_joined(given), config, **kwargs)
 
     def transform(self, input: Iterator[Any], config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:
         """Do what `atransform` does, from sync code."""
+        graph: Any = self
         given = [*input]
         if given and "stream_mode" in kwargs:
-            yield from self.stream(_joined(given), config, **kwargs)
+            yield from graph.stream(_joined(given), config, **kwargs)
         elif given:
-            yield self.invoke(_joined(given), config, **kwargs)
+            yield graph.invoke(_joined(given), config, **kwargs)
 
 
 def _joined(parts: Sequence[Any]) -> Any:

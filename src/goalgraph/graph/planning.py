@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, JsonValue
@@ -216,10 +216,11 @@ def registry_of(specialists: Iterable[object] | SpecialistRegistry) -> Specialis
     Raises:
         InvalidSpecialist: There is none, or one cannot be used.
     """
-    given: object = specialists  # whatever callers who check no types may have given
+    given = cast("object", specialists)  # whatever callers who check no types may have given
     if isinstance(given, (str, Mapping, BaseModel)) or callable(given) or not isinstance(given, Iterable):
         raise InvalidSpecialist(
-            f"specialists are a list, found a {type(given).__name__}", hint="write create_plan_agent(model, [...])"
+            f"specialists are a list, found a {type(specialists).__name__}",
+            hint="write create_plan_agent(model, [...])",
         )
     registry = specialists.copy() if isinstance(specialists, SpecialistRegistry) else SpecialistRegistry(specialists)
     if not len(registry):

@@ -89,7 +89,7 @@ def read_document(source: Mapping[str, object] | str | FilePath) -> PlanDocument
     Raises:
         InvalidPlan: See `load_plan`.
     """
-    given: object = source  # whatever callers who check no types may have given
+    given = cast("object", source)  # whatever callers who check no types may have given
     if not isinstance(given, (Mapping, str, PathLike)):
         found = f"expected a plan, a mapping, or the path or text of a document, found a {type(given).__name__}"
         raise InvalidPlan([PlanProblem(code="wrong_type", message=found, hint="write {'steps': [...]}")])
