@@ -25,3 +25,10 @@ def test_the_two_commands_are_at_the_top() -> None:
     top = README.read_text("utf-8").splitlines()[:12]
     assert any(line.startswith("make demo") for line in top)
     assert any(line.startswith("make test") for line in top)
+
+
+def test_what_it_links_to_is_there() -> None:
+    text = README.read_text("utf-8")
+    linked = {*re.findall(r"\]\((?!https?:|#)([^)#]+)", text), *re.findall(r'(?:src|srcset)="([^"]+)"', text)}
+    assert len(linked) > 10
+    assert [path for path in sorted(linked) if not (README.parent / path).exists()] == []
