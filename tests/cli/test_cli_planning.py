@@ -101,3 +101,38 @@ def test_wishes_are_for_making_plans_not_for_taking_them(called: Called, option:
     code, _, err = called(["plan", "--plan", "one.yaml", *_OWN, *option])
     assert code == 2
     assert f"and {option[0]} is for making one" in err
+
+
+def test_a_goal_that_nobody_there_can_do_much_about_is_told_how_to_get_help(called: Called) -> None:
+    code, _, err = called(["run", "Write a poem", "--yes", "--out", "poem"])
+    assert code == 3
+    assert err.startswith("goalgraph: note: without --model rules plan, and only work on files is done (--data); ")
+    _, _, err = called(["run", *_GOAL, "--yes", *_OWN])
+    assert err == ""
+
+
+def test_a_run_is_done_by_those_who_are_available(called: Called, workplace: Path) -> None:
+    (workplace / "able.yaml").write_text("steps:\n- {id: note, task: note it, requires: [note]}\n", "utf-8")
+    (workplace / "able.py").write_text(
+        "from goalgraph import specialist\n"
+        "first = specialist(name='first', capabilities=['note'])(lambda text: 'by first')\n"
+        "second = specialist(name='second', capabilities=['note', 'more'])(lambda text: 'by second')\n"
+        "everybody = [first, second]\n",
+        "utf-8",
+    )
+    _, out, _ = called(
+        [
+            "run",
+            "--plan",
+            "able.yaml",
+            "--specialists",
+            "able:everybody",
+            "--available",
+            "second",
+            "--out",
+            "able",
+            "--yes",
+        ]
+    )
+    assert "[second]: note it" in out
+    assert "by second" in out
