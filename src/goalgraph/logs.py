@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from goalgraph.planner.outcome import Outcome
 
-__all__ = ["FIELDS", "JsonFormatter", "attempt_failed", "run_begun", "run_over", "step_begun", "step_over"]
+__all__ = [
+    "FIELDS",
+    "JsonFormatter",
+    "attempt_failed",
+    "gate_unmatched",
+    "run_begun",
+    "run_over",
+    "step_begun",
+    "step_over",
+]
 
 FIELDS = ("run", "step", "attempt", "specialist", "status", "seconds")
 """What records may have beside their message."""
@@ -63,6 +72,11 @@ def run_over(run: str, status: str) -> None:
     """Say that a run is over."""
     if _LOG.isEnabledFor(logging.INFO):
         _LOG.info("run %s is over: %s", run, status, extra={"run": run, "status": status})
+
+
+def gate_unmatched(run: str, name: str) -> None:
+    """Say that nothing in a run is called as its approval policy says: what was meant may be done without asking."""
+    _LOG.warning("nothing is called %r, before which the approval policy asks", name, extra={"run": run})
 
 
 def step_begun(run: str, step: str, specialist: str) -> None:

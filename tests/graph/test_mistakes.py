@@ -10,6 +10,7 @@ from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
 
 from goalgraph import (
+    AgentStep,
     ApprovalPolicy,
     ExecutionPolicy,
     HumanApprovalStep,
@@ -153,3 +154,16 @@ async def test_the_checkpointer_of_a_graph_around_it_is_enough() -> None:
     builder.add_edge(START, "agent")
     graph = builder.compile(checkpointer=InMemorySaver())
     assert (await graph.ainvoke({"goal": "do it"}, KEPT))["__interrupt__"]
+
+
+async def test_a_gate_that_means_nothing_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    able = ScriptedSpecialist("worker", capabilities=["mail"])
+    items = MapStep(id="each", over="{{ [1] }}", step=AgentStep(id="look", agent="worker"))
+    policy = ApprovalPolicy(steps=("wroker", "worker", "mail", "each"))
+    with caplog.at_level("WARNING", logger="goalgraph"):
+        await made(able, approval=policy, checkpointer=InMemorySaver()).ainvoke(
+            {"goal": "g", "plan": Plan(steps=(items,))}, KEPT
+        )
+    assert [one.getMessage() for one in caplog.records] == [
+        "nothing is called 'wroker', before which the approval policy asks"
+    ]

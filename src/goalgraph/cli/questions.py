@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,13 +13,13 @@ from goalgraph.cli.endings import BadInput
 from goalgraph.cli.forms import said_as
 from goalgraph.cli.records import KeptAnswer, Question, RunOptions
 from goalgraph.graph.humans.answers import Problem
-from goalgraph.graph.humans.approval import ApprovalPolicy, Gates
+from goalgraph.graph.humans.approval import ApprovalPolicy, Gates, gate_names
 from goalgraph.graph.humans.door import Said
 from goalgraph.graph.humans.replies import read_reply
 from goalgraph.graph.humans.thread import Request
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.checks.suggestions import Suggestions, listed
-from goalgraph.planner.compilation import items_of
+from goalgraph.planner.compilation import with_items
 from goalgraph.planner.plan import Plan, Step
 
 __all__ = ["Replies", "address", "approval_of", "check_gates", "check_names", "matched", "question_of", "reply_to"]
@@ -155,13 +155,7 @@ def check_gates(names: Sequence[str], plan: Plan | None, cards: Sequence[Special
     Raises:
         BadInput: One of them means nothing.
     """
-    known = dict.fromkeys(
-        [
-            *(_ITEM.sub("", step.id) for step in _everything(plan.steps if plan is not None else (), cards)),
-            *(card.name for card in cards),
-            *sorted({capability for card in cards for capability in card.capabilities}),
-        ]
-    )
+    known = gate_names(plan, cards)
     for name in names:
         if name not in known:
             hint = Suggestions().hint(name, known, f"there are: {listed(known)}")
@@ -191,7 +185,7 @@ def check_names(
     Raises:
         BadInput: There is nothing of that name, or it asks nothing.
     """
-    steps = tuple(_everything(plan.steps, cards))
+    steps = tuple(with_items(plan.steps, cards, 0))
     gates = Gates.of(approval_of(options), {step.id: step for step in steps}, cards)
     revises = options.revise is not None  # then any step may be asked about
     known = dict.fromkeys((*(step.id for step in steps if revises or _may_ask(step, gates)), *others))
@@ -217,14 +211,6 @@ def _may_ask(step: Step, gates: Gates) -> bool:
     if step.type in ("agent", "human_approval", "human_input"):
         return True
     return gates.names(step) or (step.type == "wait" and step.event is not None)
-
-
-def _everything(steps: Iterable[Step], cards: Sequence[SpecialistCard]) -> Iterator[Step]:
-    """Steps of a flat plan, and those of the first item of each map."""
-    for step in steps:
-        yield step
-        if step.type == "map":
-            yield from _everything(items_of(step, 0, cards), cards)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -13,11 +13,12 @@ from langgraph.types import Overwrite
 from goalgraph.errors import InvalidPlan, MissingCheckpointer
 from goalgraph.graph import events
 from goalgraph.graph.coordination.assigner import Before
-from goalgraph.graph.humans.approval import asking_steps
+from goalgraph.graph.humans.approval import asking_steps, gate_names
 from goalgraph.graph.ledger.metering import count_usage
 from goalgraph.graph.run import Run, run_of
 from goalgraph.graph.state import PlanState
 from goalgraph.graph.steps.early import EarlyStart, EarlySteps
+from goalgraph.logs import gate_unmatched
 from goalgraph.planner.compilation import compile_plan
 from goalgraph.planner.decision import Decision
 from goalgraph.planner.decomposer import Decomposer, PlanRequest
@@ -25,6 +26,7 @@ from goalgraph.planner.expansion import expand_plans
 from goalgraph.planner.library import PlanLibrary
 from goalgraph.planner.outcome import Usage
 from goalgraph.planner.plan import Step
+from goalgraph.planner.proposed import with_roles
 from goalgraph.planner.reviewed import PlanInReview
 from goalgraph.planner.validation import PlanPolicy, run_problems
 from goalgraph.planner.wording import title_of
@@ -87,6 +89,10 @@ class Decompose:
             if problems := run_problems(plan, self.policy, cards, inputs):
                 raise InvalidPlan(problems)
         flat = compile_plan(plan, cards)
+        if run.approval is not None and run.approval.steps:
+            known = frozenset(gate_names(flat, with_roles(cards, flat)))
+            for name in (one for one in run.approval.steps if isinstance(one, str) and one not in known):
+                gate_unmatched(run.id, name)
         if not run.is_kept and (asking := asking_steps(flat, run.approval, cards)):
             raise MissingCheckpointer(asking)
         review = PlanInReview(goal=goal, plan=plan, is_given=is_given, rejected=rejected) if self.is_reviewed else None

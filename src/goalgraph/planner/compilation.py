@@ -1,6 +1,6 @@
 """From the plan as it is written, with steps inside of steps, to one flat graph of steps with qualified ids."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -28,7 +28,7 @@ from goalgraph.planner.renaming import changes_of, once, renamed_output, renamed
 from goalgraph.planner.templates import ExpressionError, literal
 from goalgraph.planner.wording import words_of
 
-__all__ = ["Compiled", "Origin", "compile_plan", "compiled", "compiled_item", "items_of"]
+__all__ = ["Compiled", "Origin", "compile_plan", "compiled", "compiled_item", "items_of", "with_items"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,14 @@ def items_of(step: MapStep, label: str | int, cards: Iterable[SpecialistCard] = 
         cards: See `compile_plan`.
     """
     return compiled_item(step, label, cards).plan.steps
+
+
+def with_items(steps: Iterable[Step], cards: Sequence[SpecialistCard] = (), label: str | int = "*") -> Iterator[Step]:
+    """Yield flat steps, after each map the steps that do one of its items; see `items_of`."""
+    for step in steps:
+        yield step
+        if step.type == "map":
+            yield from with_items(items_of(step, label, cards), cards, label)
 
 
 def compiled_item(step: MapStep, label: str | int, cards: Iterable[SpecialistCard] = ()) -> Compiled:

@@ -1,7 +1,7 @@
 """What is known of a run before it starts: its order, who works, where people are asked, what it takes."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
@@ -9,10 +9,10 @@ from pydantic_core import to_jsonable_python
 
 from goalgraph.planner import dag
 from goalgraph.planner.card import SpecialistCard
-from goalgraph.planner.compilation import compile_plan, items_of
+from goalgraph.planner.compilation import compile_plan, with_items
 from goalgraph.planner.forecast import Asked, Forecast, ModelCall
 from goalgraph.planner.history import History
-from goalgraph.planner.plan import AgentStep, Plan, Retry, Step, WaitStep
+from goalgraph.planner.plan import AgentStep, Plan, Retry, WaitStep
 from goalgraph.planner.prices import Price
 from goalgraph.planner.ranges import Range
 from goalgraph.planner.totals import Totals
@@ -122,7 +122,7 @@ def estimate_plan(
     flat = compile_plan(plan, known)
     graph = dag.graph(flat)
     ends = {step.id for step in flat.steps if step.type == "parallel"}
-    everything = list(_everything(flat.steps, known))
+    everything = list(with_items(flat.steps, known))
     working = [step for step in everything if step.type == "agent"]
     forecast = Forecast(
         cards={card.name: card for card in known},
@@ -153,14 +153,6 @@ def estimate_plan(
         uncounted=tuple(forecast.uncounted),
         untimed=tuple(forecast.untimed),
     )
-
-
-def _everything(steps: Iterable[Step], cards: Sequence[SpecialistCard]) -> Iterator[Step]:
-    """Flat steps, each map before what it repeats."""
-    for step in steps:
-        yield step
-        if step.type == "map":
-            yield from _everything(items_of(step, "*", cards), cards)
 
 
 def _doer(step: AgentStep, cards: Sequence[SpecialistCard], doers: Mapping[str, str] | None) -> str:

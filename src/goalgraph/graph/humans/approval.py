@@ -1,7 +1,7 @@
 """What a caller wants to be asked about before it is done: the plan, and steps by name or by what they are given."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -9,15 +9,17 @@ from pydantic import JsonValue
 
 from goalgraph.planner.approvals import members, names_step
 from goalgraph.planner.card import SpecialistCard
+from goalgraph.planner.compilation import with_items
 from goalgraph.planner.durations import seconds_of
 from goalgraph.planner.plan import Plan, Step
 
 if TYPE_CHECKING:
     from goalgraph.planner.estimate import Estimate
 
-__all__ = ["ApprovalPolicy", "Gates", "Proposal", "asking_steps"]
+__all__ = ["ApprovalPolicy", "Gates", "Proposal", "asking_steps", "gate_names"]
 
 _ITEM = re.compile(r"\[[0-9]+\]")
+_ANY_ITEM = re.compile(r"\[\*\]")
 _ASKING = frozenset(("human_approval", "human_input"))
 
 
@@ -125,6 +127,20 @@ def asking_steps(plan: Plan, policy: ApprovalPolicy | None, cards: Iterable[Spec
         step.id
         for step in plan.steps
         if (step.step.type if step.type == "map" else step.type) in _ASKING or (gates is not None and gates.names(step))
+    )
+
+
+def gate_names(plan: Plan | None, cards: Sequence[SpecialistCard]) -> tuple[str, ...]:
+    """Return what a gate may be called by: ids of steps, those in maps without a number, specialists, capabilities.
+
+    Args:
+        plan: Flat; None: it is not known.
+        cards: The specialists.
+    """
+    steps = with_items(plan.steps if plan is not None else (), cards)
+    able = sorted({capability for card in cards for capability in card.capabilities})
+    return tuple(
+        dict.fromkeys([*(_ANY_ITEM.sub("", step.id) for step in steps), *(card.name for card in cards), *able])
     )
 
 
