@@ -46,7 +46,8 @@ def _kept(thread: Thread, update: StateUpdate, checked: Callable[[object], Mappi
         return update
     values = dict(cast("Mapping[str, Any]", update.values))
     as_node = update.as_node
-    following = set(thread.snapshot.next)
+    # Where all tasks have ended, and no checkpoint has taken them in yet, none is next, and the run is not over.
+    following = set(thread.snapshot.next) or {task.name for task in thread.snapshot.tasks}
     if values.get("plan") is not None:
         values |= checked(values["plan"])
         as_node = as_node or "decompose"
