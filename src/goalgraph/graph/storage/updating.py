@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-from langgraph.graph import END
+from langgraph.graph import END, START
 from langgraph.types import Command, StateUpdate
 
 from goalgraph.graph.humans.thread import Thread
@@ -53,7 +53,7 @@ def _kept(thread: Thread, update: StateUpdate, checked: Callable[[object], Mappi
         as_node = as_node or "decompose"
     elif as_node is None and following & {*_BEFORE_WORK}:
         as_node = "decompose" if "review" in following else None
-    elif as_node is None and following - {"synthesize"}:
+    elif as_node is None and following - {START}:
         as_node = "gather"
     recorded: dict[str, Outcome] = {**thread.recorded(), **(values.get("outcomes") or {})}
     if recorded and following:
