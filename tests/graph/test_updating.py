@@ -6,7 +6,7 @@ import pytest
 from langgraph.checkpoint.sqlite import SqliteSaver
 from tests.graph.kinds import CONFIG, Ledger, agent_of, agent_step, answer, asked, goal, ran, statuses, worker
 
-from goalgraph import ApprovalPolicy, InvalidPlan, pending
+from goalgraph import ApprovalPolicy, InvalidPlan, aanswer, pending
 
 
 def approval(step_id: str, *needs: str) -> Any:
@@ -87,3 +87,61 @@ async def test_a_plan_that_is_written_into_the_state_goes_to_the_review(sqlite: 
     await agent.aupdate_state(CONFIG, {"inputs": {"x": 1}})
     assert [one.value["kind"] for one in (await ran(agent, None))["__interrupt__"]] == ["plan"]
     assert ledger.started == []
+
+
+async def test_a_run_whose_new_plan_has_nothing_left_to_do_ends(sqlite: SqliteSaver) -> None:
+    ledger = Ledger()
+    agent = agent_of(worker(ledger), checkpointer=sqlite)
+    await ran(agent, goal(agent_step("a"), approval("ok", "a"), agent_step("b", "ok")))
+    await agent.aupdate_state(CONFIG, {"plan": {"steps": [agent_step("a")]}})
+    result = await ran(agent, None)
+    assert ledger.started == ["a"]
+    assert (result["status"], list(result["outcomes"])) == ("complete", ["a"])
+
+
+async def test_what_get_state_returns_as_config_means_the_run_as_it_is(sqlite: SqliteSaver) -> None:
+    ledger = Ledger()
+    agent = agent_of(worker(ledger), checkpointer=sqlite)
+    await ran(agent, goal(agent_step("a"), approval("ok", "a"), approval("too"), agent_step("b", "ok", "too")))
+
+    async def here() -> Any:
+        return (await agent.aget_state(CONFIG)).config
+
+    await agent.ainvoke(None, await here())
+    await agent.aupdate_state(await here(), {"inputs": {"x": 1}})
+    await agent.ainvoke(None, await here())
+    first, second = pending(agent, await here())
+    await aanswer(agent, await here(), {first.id: True})
+    await agent.aupdate_state(await here(), {"inputs": {"x": 2}})
+    await agent.ainvoke(None, await here())
+    (last,) = pending(agent, await here())
+    assert last.step == second.step
+    result = await aanswer(agent, await here(), {last.id: True})
+    assert ledger.started == ["a", "b"]
+    assert result["status"] == "complete"
+
+
+async def test_an_update_of_the_past_begins_another_history_from_there(sqlite: SqliteSaver) -> None:
+    ledger = Ledger()
+    agent = agent_of(worker(ledger), checkpointer=sqlite)
+    steps = (agent_step("a", task="{{ input.x }}"), approval("ok", "a"), agent_step("b", "ok"))
+    await ran(agent, answer(await ran(agent, goal(*steps, inputs={"x": "old"})), {"ok": True}))
+    past = [one async for one in agent.aget_state_history(CONFIG)]
+    for number, one in enumerate(one for one in past if one.values.get("plan") is not None and one.next):
+        before, is_done = len(ledger.started), set(one.values["outcomes"])
+        fork = await agent.aupdate_state(one.config, {"inputs": {"x": f"new {number}"}})
+        found: Any = await agent.ainvoke(None, fork)
+        if "ok" not in is_done:
+            (asked_anew,) = pending(agent, CONFIG)
+            found = await aanswer(agent, CONFIG, {asked_anew.id: True})
+            assert ledger.tasks["a"].instruction == f"new {number}"
+        assert ledger.started[before:] == [one for one in ("a", "b") if one not in is_done]
+        assert found["status"] == "complete"
+
+
+async def test_a_plan_that_is_written_into_the_past_is_checked(sqlite: SqliteSaver) -> None:
+    agent = agent_of(worker(Ledger()), checkpointer=sqlite)
+    await ran(agent, goal(agent_step("a")))
+    async for one in agent.aget_state_history(CONFIG):
+        with pytest.raises(InvalidPlan, match="nobody"):
+            await agent.aupdate_state(one.config, {"plan": {"steps": [{"id": "x", "agent": "nobody"}]}})

@@ -9,6 +9,7 @@ from typing import Any, cast
 from langchain_core.runnables import RunnableConfig, ensure_config
 from langchain_core.runnables.config import merge_configs
 from langchain_core.tools import BaseTool
+from langgraph.checkpoint.base import get_checkpoint_id
 from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateUpdate
@@ -24,7 +25,7 @@ from goalgraph.graph.driving import driving
 from goalgraph.graph.foresight import Foresight
 from goalgraph.graph.humans.approval import ApprovalPolicy
 from goalgraph.graph.humans.door import admit
-from goalgraph.graph.humans.thread import read_thread, saver_of
+from goalgraph.graph.humans.thread import at_present, read_thread, saver_of
 from goalgraph.graph.intake import complete, valid_plan
 from goalgraph.graph.ledger.accounts import Accounts
 from goalgraph.graph.loop import finish, iterate
@@ -35,7 +36,7 @@ from goalgraph.graph.run import Run
 from goalgraph.graph.steps.attempts import Exiting
 from goalgraph.graph.steps.nesting import around, ledgers_around
 from goalgraph.graph.storage.savers import AnyLoopSaver, for_any_loop
-from goalgraph.graph.storage.updating import kept
+from goalgraph.graph.storage.updating import TAKE_IN, has_ended, kept
 from goalgraph.logs import run_begun
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.compilation import compile_plan
@@ -152,6 +153,7 @@ class PlanAgent(Shown, Foresight, Chained, CompiledStateGraph[Any, Any, Any, Any
         async with AsyncExitStack() as stack:
             if saver is not None and "thread_id" in known and not known.get("checkpoint_ns"):  # else the other graph's
                 await stack.enter_async_context(driving(getattr(saver, "store", saver), str(known["thread_id"])))
+                config = await at_present(saver, config)
                 given, run.answers = await admit(await read_thread(self, config, saver), given)
             run.driver = asyncio.current_task()
             stack.push(run_begun(run.id))
@@ -204,9 +206,15 @@ class PlanAgent(Shown, Foresight, Chained, CompiledStateGraph[Any, Any, Any, Any
             InvalidPlan: The new plan has problems.
         """
         graph: Any = super()
-        saver, known = saver_of(self, ensure_config(config)), config.get("configurable", {})
-        if saver is not None and supersteps and supersteps[0] and not known.get("checkpoint_id"):
+        saver = saver_of(self, ensure_config(config))
+        if saver is not None and supersteps and supersteps[0]:
+            config = await at_present(saver, config)
             thread = await read_thread(self, config, saver)
+            if get_checkpoint_id(config):
+                thread = thread.branch()
+            elif has_ended(thread, supersteps):
+                await graph.abulk_update_state(config, [[TAKE_IN]])
+                thread = await read_thread(self, config, saver)
             supersteps = kept(thread, supersteps, partial(self._written_plan, thread.snapshot.values))
         return cast("RunnableConfig", await graph.abulk_update_state(config, supersteps))
 

@@ -207,7 +207,9 @@ def create_plan_agent(
         )
         review = Review(approval=approval, registry=registry, policy=policy, library=library, estimate=estimate)
         builder.add_node("review", review, destinations=("decompose", "dispatch", END))
-    builder.add_node("dispatch", Dispatch(node_names=names, roles=_ROLE if maker else None), destinations=nodes)
+    builder.add_node(
+        "dispatch", Dispatch(node_names=names, roles=_ROLE if maker else None), destinations=(*nodes, "gather")
+    )
     for node in nodes:
         builder.add_node(node, step_node, input_schema=StepSend, destinations=("gather",))
     on = ("dispatch", "synthesize") if rules is None else ("dispatch", "revise", "synthesize")

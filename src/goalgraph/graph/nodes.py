@@ -84,7 +84,8 @@ class Dispatch:
                 chain = work.chains.get(step_id)
                 node = board.index.steps[step_id].type if chain is None else self._node(chain[0])
                 sends.append(Send(node, StepSend(step=step_id)))
-        return Command(goto=sends, update=asked) if asked else Command(goto=sends)
+        onward = sends or "gather"  # a plan that was put in place of another may have nothing left to do
+        return Command(goto=onward, update=asked) if asked else Command(goto=onward)
 
     def _node(self, specialist: str) -> str:
         node = self.node_names.get(specialist, self.roles)

@@ -9,7 +9,7 @@ from langgraph.types import Command
 from goalgraph.errors import UnknownRun
 from goalgraph.graph.agent import PlanAgent
 from goalgraph.graph.humans.door import Said, taken
-from goalgraph.graph.humans.thread import Request, Thread, read_thread, saver_of
+from goalgraph.graph.humans.thread import Request, Thread, at_present, read_thread, saver_of
 from goalgraph.graph.loop import finish
 from goalgraph.graph.result import RunResult
 from goalgraph.graph.state import PlanOutput
@@ -80,7 +80,7 @@ async def _thread(agent: PlanAgent, config: RunnableConfig) -> Thread:
     saver = saver_of(agent, config)
     if saver is None:
         raise UnknownRun("the agent has no checkpointer", hint="create_plan_agent(..., checkpointer=...)")
-    thread = await read_thread(agent, config, saver)
+    thread = await read_thread(agent, await at_present(saver, config), saver)
     if thread.is_new:
         raise UnknownRun(f"thread {thread.id!r} has no run", hint="check thread_id and checkpointer")
     return thread

@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.base import BaseCheckpointSaver, get_checkpoint_id
 from langgraph.types import Interrupt, StateSnapshot
 from pydantic import JsonValue
 
@@ -22,7 +22,7 @@ from goalgraph.planner.outcome import Outcome
 from goalgraph.shown import Shown
 from goalgraph.specialists.results import InvalidOutput, OutputTooLarge, as_json
 
-__all__ = ["Request", "Thread", "read_thread", "said_digest", "saver_of"]
+__all__ = ["Request", "Thread", "at_present", "read_thread", "said_digest", "saver_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +121,10 @@ class Thread:
         own = tuple(one for one in self.entries if one.is_own and not one.is_inside and one.request not in spent)
         return (*own, *self.carried())
 
+    def branch(self) -> "Thread":
+        """The same checkpoint before anything has come of it: where another history begins."""
+        return replace(self, snapshot=self.snapshot._replace(tasks=()), entries=(), items={})
+
     def recorded(self) -> dict[str, Outcome]:
         """Every outcome that is stored, by step, those of items of unfinished maps included."""
         return {**recorded_outcomes(self.snapshot), **self.items}
@@ -165,6 +169,28 @@ async def read_thread(agent: _HasState, config: RunnableConfig, saver: BaseCheck
         items=recorded_items(stored),
         askers=askers,
     )
+
+
+async def at_present(saver: BaseCheckpointSaver[Any], config: RunnableConfig) -> RunnableConfig:
+    """Return a config without the id of its checkpoint where that is the thread's latest one.
+
+    Who gives what ``get_state`` has returned goes on with the run. For LangGraph an id means the past: it would have
+    all tasks of the checkpoint done anew, also those whose outcomes are recorded.
+
+    Args:
+        saver: Async, or usable as such.
+        config: Of a run that no other graph's is around.
+    """
+    if not (given := get_checkpoint_id(config)):
+        return config
+    known = {
+        key: one
+        for key, one in config.get("configurable", {}).items()
+        if key not in ("checkpoint_id", "checkpoint_map")
+    }
+    present: RunnableConfig = {**config, "configurable": known}
+    latest = await saver.aget_tuple(present)
+    return present if latest is not None and latest.checkpoint["id"] == given else config
 
 
 def saver_of(agent: _HasState, config: RunnableConfig) -> BaseCheckpointSaver[Any] | None:

@@ -10,12 +10,25 @@ from goalgraph.graph.humans.thread import Thread
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Plan
 
-__all__ = ["kept"]
+__all__ = ["TAKE_IN", "has_ended", "kept"]
 
 _SPECIAL = ("__copy__", "__input__", END)
 """Nodes that are none: LangGraph's own operations."""
 
 _BEFORE_WORK = ("decompose", "review")
+
+TAKE_IN = StateUpdate(None, END)
+"""Has LangGraph take in what the tasks of a checkpoint have written, and go on from there."""
+
+
+def has_ended(thread: Thread, supersteps: Sequence[Sequence[StateUpdate]]) -> bool:
+    """Whether a superstep is over that no checkpoint has taken in yet: that is to be done before a change of the state.
+
+    Args:
+        thread: As it is stored.
+        supersteps: What is to be changed.
+    """
+    return bool(thread.snapshot.tasks) and not thread.snapshot.next and supersteps[0][0].as_node not in _SPECIAL
 
 
 def kept(
@@ -46,8 +59,7 @@ def _kept(thread: Thread, update: StateUpdate, checked: Callable[[object], Mappi
         return update
     values = dict(cast("Mapping[str, Any]", update.values))
     as_node = update.as_node
-    # Where all tasks have ended, and no checkpoint has taken them in yet, none is next, and the run is not over.
-    following = set(thread.snapshot.next) or {task.name for task in thread.snapshot.tasks}
+    following = set(thread.snapshot.next)
     if values.get("plan") is not None:
         values |= checked(values["plan"])
         as_node = as_node or "decompose"
