@@ -219,6 +219,7 @@ def test_an_error_with_very_many_problems_shows_the_first_and_holds_all() -> Non
         ("UnknownSpecialist", LookupError),
         ("InvalidData", ValueError),
         ("InvalidPrompt", ValueError),
+        ("InvalidState", ValueError),
         ("SynthesisFailed", RuntimeError),
         ("UnknownRun", LookupError),
     ],

@@ -31,6 +31,7 @@ GoalgraphError
 ├── AttemptOver (RuntimeError)          code that was left behind used the context of an attempt that is over
 ├── HookFailed (RuntimeError)           a hook of the caller's raised, see hook
 ├── SynthesisFailed (RuntimeError)      the answer could not be written
+├── InvalidState (ValueError)           something that does not fit was to be written into a run's state
 ├── CorruptRun (RuntimeError)           what is stored of a run is not what was written
 ├── AnswerRefused (ValueError)          answers of several kinds that cannot be used, see problems
 │   ├── InvalidAnswer                   no answer to what was asked
@@ -76,6 +77,7 @@ from goalgraph.errors.running import (
     ForeignRequest,
     HookFailed,
     InvalidAnswer,
+    InvalidState,
     MissingCheckpointer,
     MissingThread,
     RunBusy,
@@ -120,6 +122,7 @@ __all__ = [
     "InvalidPlan",
     "InvalidPrompt",
     "InvalidSpecialist",
+    "InvalidState",
     "LimitReached",
     "MissingArtifact",
     "MissingCheckpointer",

@@ -14,6 +14,7 @@ __all__ = [
     "ForeignRequest",
     "HookFailed",
     "InvalidAnswer",
+    "InvalidState",
     "MissingCheckpointer",
     "MissingThread",
     "RunBusy",
@@ -151,6 +152,10 @@ class MissingCheckpointer(GoalgraphError, RuntimeError):
             f"{what} would wait for an answer, and without a checkpointer none can be given",
             hint="give create_plan_agent, or the graph around it, a checkpointer, such as InMemorySaver()",
         )
+
+
+class InvalidState(GoalgraphError, ValueError):
+    """Something that does not fit was to be written into a run's state from outside; nothing was written."""
 
 
 class CorruptRun(GoalgraphError, RuntimeError):

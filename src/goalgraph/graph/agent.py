@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
-from functools import partial
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig, ensure_config
@@ -12,8 +11,7 @@ from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import get_checkpoint_id
 from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import StateUpdate
-from pydantic import JsonValue
+from langgraph.types import Command, StateUpdate
 
 from goalgraph.graph.calls import of_parent, tool_of, usual_result, wants_result, whole
 from goalgraph.graph.chaining import Chained
@@ -37,6 +35,7 @@ from goalgraph.graph.steps.attempts import Exiting
 from goalgraph.graph.steps.nesting import around, ledgers_around
 from goalgraph.graph.storage.savers import AnyLoopSaver, for_any_loop
 from goalgraph.graph.storage.updating import TAKE_IN, has_ended, kept
+from goalgraph.graph.storage.written import checked_command, checked_values
 from goalgraph.logs import run_begun
 from goalgraph.planner.card import SpecialistCard
 from goalgraph.planner.compilation import compile_plan
@@ -132,6 +131,7 @@ class PlanAgent(Shown, Foresight, Chained, CompiledStateGraph[Any, Any, Any, Any
             MissingThread: There is a checkpointer, and no ``thread_id``.
             MissingCheckpointer: A human would be asked, and there is none.
             AnswerRefused: An answer cannot be used; the run waits on.
+            InvalidState: A command's update does not fit; nothing is changed.
             CorruptRun: What is stored cannot be used.
         """
         run, config = self._prepared(config)
@@ -154,7 +154,10 @@ class PlanAgent(Shown, Foresight, Chained, CompiledStateGraph[Any, Any, Any, Any
             if saver is not None and "thread_id" in known and not known.get("checkpoint_ns"):  # else the other graph's
                 await stack.enter_async_context(driving(getattr(saver, "store", saver), str(known["thread_id"])))
                 config = await at_present(saver, config)
-                given, run.answers = await admit(await read_thread(self, config, saver), given)
+                thread = await read_thread(self, config, saver)
+                if isinstance(given, Command):
+                    given = checked_command(cast("Any", given), thread.snapshot.values.get("plan"))
+                given, run.answers = await admit(thread, given)
             run.driver = asyncio.current_task()
             stack.push(run_begun(run.id))
             stack.push_async_callback(run.end)
@@ -204,6 +207,7 @@ class PlanAgent(Shown, Foresight, Chained, CompiledStateGraph[Any, Any, Any, Any
 
         Raises:
             InvalidPlan: The new plan has problems.
+            InvalidState: Something else does not fit. Nothing is changed.
         """
         graph: Any = super()
         saver = saver_of(self, ensure_config(config))
@@ -215,7 +219,7 @@ class PlanAgent(Shown, Foresight, Chained, CompiledStateGraph[Any, Any, Any, Any
             elif has_ended(thread, supersteps):
                 await graph.abulk_update_state(config, [[TAKE_IN]])
                 thread = await read_thread(self, config, saver)
-            supersteps = kept(thread, supersteps, partial(self._written_plan, thread.snapshot.values))
+            supersteps = kept(thread, supersteps, self._written)
         return cast("RunnableConfig", await graph.abulk_update_state(config, supersteps))
 
     def bulk_update_state(self, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]) -> RunnableConfig:
@@ -223,13 +227,20 @@ class PlanAgent(Shown, Foresight, Chained, CompiledStateGraph[Any, Any, Any, Any
         self.check_caller()
         return finish(lambda: self.abulk_update_state(config, supersteps))
 
-    def _written_plan(self, values: Mapping[str, Any], source: Any) -> dict[str, object]:
-        """Check a plan that somebody writes into the state, and return the channels that hold it."""
+    def _written(self, values: Mapping[str, Any], state: Mapping[str, Any], *, as_input: bool) -> dict[str, Any]:
+        """Check what somebody writes into a state, and return the channels that hold it."""
         cards = self.registry.cards
-        inputs: Mapping[str, JsonValue] = values.get("inputs") or {}
-        plan = valid_plan(source, inputs, self.policy, cards, self.library)
-        review = PlanInReview(goal=values.get("goal") or "", plan=plan, is_given=True) if self.approval.plan else None
-        return {"plan": compile_plan(plan, cards), "review": review}
+        if as_input:
+            return cast("dict[str, Any]", complete(values, self.policy, cards, self.library))
+        given = values.get("plan")
+        if given is None:
+            return checked_values(values, state.get("plan"))
+        inputs: Any = checked_values({"inputs": values.get("inputs", state.get("inputs")) or {}}, None)["inputs"]
+        plan = valid_plan(given, inputs, self.policy, cards, self.library)
+        goal = values.get("goal", state.get("goal")) or ""
+        review = PlanInReview(goal=goal, plan=plan, is_given=True) if self.approval.plan else None
+        flat = compile_plan(plan, cards)
+        return {**checked_values(values, flat), "plan": flat, "review": review}
 
     async def acheck(self) -> dict[str, Condition]:
         """Ping all specialists that have a ``ping``, at once; by name, those without one left out."""

@@ -20,7 +20,7 @@ from goalgraph.graph.state import PlanState
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Plan
 
-__all__ = ["check_outcomes", "check_stored", "well_formed"]
+__all__ = ["check_outcomes", "check_stored", "forms", "said", "well_formed"]
 
 _RETURNED = "__return__"
 """What LangGraph calls the result of a call of its functional API, among the writes of a checkpoint."""
@@ -115,7 +115,7 @@ class _Place:
 
     def check(self, channel: str, value: object, shown: str | None = None) -> None:
         """Check the value of a channel of ours."""
-        form = _forms().get(channel)
+        form = forms().get(channel)
         if form is None:
             return
         try:
@@ -124,7 +124,7 @@ class _Place:
             for model in _models(value):
                 _check_again(model)
         except (ValueError, TypeError, RecursionError) as error:
-            raise self.corrupt(_said(error), shown or channel) from error
+            raise self.corrupt(said(error), shown or channel) from error
         if channel == "outcomes":
             for step_id, outcome in cast("Mapping[object, Outcome]", value).items():
                 if outcome.step != step_id:
@@ -165,7 +165,7 @@ class _Place:
 
 
 @cache
-def _forms() -> Mapping[str, TypeAdapter[Any]]:
+def forms() -> Mapping[str, TypeAdapter[Any]]:
     """Form of every channel."""
     forms = {channel: TypeAdapter[Any](form) for channel, form in get_type_hints(PlanState).items()}
     return {**forms, "messages": TypeAdapter[Any](list[InstanceOf[BaseMessage]])}  # which validate in ways of their own
@@ -201,7 +201,7 @@ def _is_outcome_like(value: object) -> bool:
     return isinstance(value, Outcome)
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
     """What is wrong, in a line, without what was found there, which may be secret."""
     if not isinstance(error, ValidationError):
         return " ".join(str(error).split())[:300] or type(error).__name__

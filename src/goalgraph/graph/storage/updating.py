@@ -1,11 +1,13 @@
-"""Changing a run's state from outside: what was recorded since its last checkpoint is kept, plans are checked."""
+"""Changing a run's state from outside: it is checked, and what was recorded since the last checkpoint is kept."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol, cast
 
 from langgraph.graph import END, START
 from langgraph.types import Command, StateUpdate
 
+from goalgraph.errors import InvalidState
 from goalgraph.graph.humans.thread import Thread
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Plan
@@ -21,6 +23,14 @@ TAKE_IN = StateUpdate(None, END)
 """Has LangGraph take in what the tasks of a checkpoint have written, and go on from there."""
 
 
+class Checked(Protocol):
+    """Checks values that are written into a state."""
+
+    def __call__(self, values: Mapping[str, Any], state: Mapping[str, Any], *, as_input: bool) -> dict[str, Any]:
+        """Return them as they are to be stored; ``as_input``: as what a run begins with."""
+        ...
+
+
 def has_ended(thread: Thread, supersteps: Sequence[Sequence[StateUpdate]]) -> bool:
     """Whether a superstep is over that no checkpoint has taken in yet: that is to be done before a change of the state.
 
@@ -31,39 +41,68 @@ def has_ended(thread: Thread, supersteps: Sequence[Sequence[StateUpdate]]) -> bo
     return bool(thread.snapshot.tasks) and not thread.snapshot.next and supersteps[0][0].as_node not in _SPECIAL
 
 
-def kept(
-    thread: Thread, supersteps: Sequence[Sequence[StateUpdate]], checked: Callable[[object], Mapping[str, object]]
-) -> list[list[StateUpdate]]:
-    """Return updates that lose nothing.
+def kept(thread: Thread, supersteps: Sequence[Sequence[StateUpdate]], checked: Checked) -> list[list[StateUpdate]]:
+    """Return updates that fit, and lose nothing.
 
     LangGraph begins a new checkpoint with an update, and drops what the tasks of the old one have written; so the
     outcomes among that are made part of the update, and so are the answers to steps that are not over: a process that
     ends at any moment leaves both behind, or neither. Where the caller does not say as which node it is made, the run
-    goes on with its unfinished steps; a plan that was not approved yet is still to be.
+    goes on with its unfinished steps; a plan that was not approved yet is still to be, and one that is taken away is
+    made anew.
 
     Args:
         thread: As it is stored.
         supersteps: What is to be changed.
-        checked: Returns what to write for a plan, which it has checked.
+        checked: Checks it.
 
     Raises:
         InvalidPlan: A plan has problems.
+        InvalidState: Something else does not fit.
     """
-    first, *others = [list(updates) for updates in supersteps]
-    changed = [_kept(thread, update, checked) if at == 0 else update for at, update in enumerate(first)]
-    return [changed, *others]
+    if thread.snapshot.tasks and any(one.as_node == "__input__" for updates in supersteps for one in updates):
+        raise InvalidState(
+            "the run is not over, and its steps would be done beside those of another",
+            hint="give a new goal to invoke, or use another thread_id",
+        )
+    state = dict(cast("Mapping[str, Any]", thread.snapshot.values))
+    changed: list[list[StateUpdate]] = []
+    for updates in supersteps:
+        fitting = [_checked(update, state, checked) for update in updates]
+        changed.append(fitting if changed else [_kept(thread, fitting[0]), *fitting[1:]])
+    return changed
 
 
-def _kept(thread: Thread, update: StateUpdate, checked: Callable[[object], Mapping[str, object]]) -> StateUpdate:
-    if update.as_node in _SPECIAL or not isinstance(update.values, Mapping):
+def _checked(update: StateUpdate, state: dict[str, Any], checked: Checked) -> StateUpdate:
+    """Check an update, and take it into the state that those after it are checked against."""
+    given: object = update.values
+    if isinstance(given, list):  # a checkpoint is copied, and changed in one go
+        copied = cast("Sequence[Sequence[Any]]", given)
+        found = [_checked(StateUpdate(*one), state, checked) for one in copied]
+        return update._replace(values=cast("Any", found))
+    values = _values(given)
+    if not isinstance(values, Mapping):
         return update
-    values = dict(cast("Mapping[str, Any]", update.values))
+    fitting = checked(cast("Mapping[str, Any]", values), state, as_input=update.as_node == "__input__")
+    state |= fitting
+    as_node = update.as_node
+    if as_node is None and "plan" in fitting:
+        as_node = START if fitting["plan"] is None else "decompose"
+    written: Any = replace(given, update=fitting) if isinstance(given, Command) else fitting
+    return StateUpdate(written, as_node, update.task_id)
+
+
+def _values(given: object) -> object:
+    return cast("object", given.update) if isinstance(given, Command) else given
+
+
+def _kept(thread: Thread, update: StateUpdate) -> StateUpdate:
+    given: object = update.values
+    if update.as_node in _SPECIAL or not isinstance(_values(given), dict):
+        return update
+    values: dict[str, Any] = {**cast("dict[str, Any]", _values(given))}
     as_node = update.as_node
     following = set(thread.snapshot.next)
-    if values.get("plan") is not None:
-        values |= checked(values["plan"])
-        as_node = as_node or "decompose"
-    elif as_node is None and following & {*_BEFORE_WORK}:
+    if as_node is None and following & {*_BEFORE_WORK}:
         as_node = "decompose" if "review" in following else None
     elif as_node is None and following - {START}:
         as_node = "gather"
@@ -80,7 +119,9 @@ def _kept(thread: Thread, update: StateUpdate, checked: Callable[[object], Mappi
         if answers := [one.decision() for one in thread.entries if one.request not in placed]:
             values["decisions"] = [*(values.get("decisions") or []), *answers]
     # No edge leads on from there: where the run goes is decided when it goes on.
-    written: Any = Command(update=values, goto="gather") if as_node == "gather" else values
+    goto: Any = cast("Any", given).goto if isinstance(given, Command) else ()
+    onward = goto or ("gather" if as_node == "gather" else ())
+    written: Any = Command(update=values, goto=onward) if onward else values
     return StateUpdate(written, as_node, update.task_id)
 
 

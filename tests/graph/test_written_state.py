@@ -1,0 +1,138 @@
+"""What is written into a run's state from outside is checked before any of it is stored."""
+
+from typing import Any
+
+import pytest
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.types import Command, Overwrite, StateUpdate
+from tests.graph.kinds import CONFIG, Ledger, agent_of, agent_step, answer, asked, goal, ran, worker
+
+from goalgraph import ApprovalPolicy, InvalidPlan, Outcome, PlanAgent, aanswer, apending
+from goalgraph.errors import InvalidState
+
+PLAN: Any = {"steps": [agent_step("a"), {"id": "ok", "type": "human_approval", "prompt": "?", "depends_on": ["a"]}]}
+UNFIT: dict[str, tuple[dict[str, Any], str]] = {
+    "a name": ({"input": {}}, "nothing of the name 'input', but goal"),
+    "inputs": ({"inputs": [1]}, "inputs: "),
+    "an input": ({"inputs": {"x": object()}}, "inputs: x: "),
+    "an outcome": ({"outcomes": {"a": {"output": 1}}}, "outcomes.a: step: Field required"),
+    "a step": ({"outcomes": {"z": None}}, "the plan has no step 'z'"),
+    "outcomes": ({"outcomes": [1]}, "expected them by step, found list"),
+    "an outcome's step": ({"outcomes": {"a": Outcome(step="b", status="succeeded")}}, "it is the outcome of 'b'"),
+    "all outcomes": ({"outcomes": Overwrite({})}, "expected them by step, found Overwrite"),
+    "decisions": ({"decisions": ["yes"]}, "decisions: 0: "),
+    "a status": ({"status": "done"}, "status: "),
+    "messages": ({"messages": [5]}, "messages: "),
+}
+
+
+@pytest.fixture
+async def paused(sqlite: SqliteSaver) -> tuple[PlanAgent, Ledger]:
+    """An agent whose run waits for a human."""
+    ledger = Ledger()
+    agent = agent_of(worker(ledger), checkpointer=sqlite)
+    await ran(agent, {"goal": "g", "plan": PLAN})
+    return agent, ledger
+
+
+async def _goes_on(agent: PlanAgent, ledger: Ledger) -> None:
+    (request,) = await apending(agent, CONFIG)
+    result = await aanswer(agent, CONFIG, {request.id: True})
+    assert (result["status"], ledger.started) == ("complete", ["a"])
+
+
+@pytest.mark.parametrize(("values", "said"), UNFIT.values(), ids=UNFIT)
+async def test_what_does_not_fit_is_refused_and_the_run_is_as_it_was(
+    values: dict[str, Any], said: str, paused: tuple[PlanAgent, Ledger]
+) -> None:
+    agent, ledger = paused
+    with pytest.raises(InvalidState) as refused:
+        await agent.aupdate_state(CONFIG, values)
+    assert said in str(refused.value)
+    with pytest.raises(InvalidState):
+        await agent.ainvoke(Command(update=values), CONFIG)
+    with pytest.raises(InvalidState):
+        await agent.abulk_update_state(
+            CONFIG, [[StateUpdate({"inputs": {}}, "gather")], [StateUpdate(values, "gather")]]
+        )
+    await _goes_on(agent, ledger)
+
+
+async def test_all_that_does_not_fit_is_told_at_once(paused: tuple[PlanAgent, Ledger]) -> None:
+    agent, ledger = paused
+    with pytest.raises(InvalidState) as refused:
+        await agent.aupdate_state(CONFIG, {"inputs": 1, "outcomes": {"z": None, "a": 1}, "bogus": 2})
+    for said in ("inputs: ", "no step 'z'", "outcomes.a: ", "'bogus'"):
+        assert said in str(refused.value)
+    await _goes_on(agent, ledger)
+
+
+@pytest.mark.parametrize("update", [{"plan": PLAN}, [("plan", PLAN)]], ids=["a mapping", "pairs"])
+async def test_a_command_does_not_change_the_plan(update: Any, paused: tuple[PlanAgent, Ledger]) -> None:
+    agent, ledger = paused
+    with pytest.raises(InvalidState, match="use update_state"):
+        await agent.ainvoke(Command(update=update, goto="dispatch"), CONFIG)
+    await _goes_on(agent, ledger)
+
+
+async def test_a_command_changes_what_fits(paused: tuple[PlanAgent, Ledger]) -> None:
+    agent, ledger = paused
+    await agent.ainvoke(Command(update={"inputs": {"x": 1}}), CONFIG)
+    assert (await agent.aget_state(CONFIG)).values["inputs"] == {"x": 1}
+    await _goes_on(agent, ledger)
+
+
+async def test_an_outcome_is_written_as_data_or_taken_back(paused: tuple[PlanAgent, Ledger]) -> None:
+    agent, ledger = paused
+    await agent.aupdate_state(CONFIG, {"outcomes": {"a": {"step": "a", "status": "succeeded", "output": "mine"}}})
+    assert (await agent.aget_state(CONFIG)).values["outcomes"]["a"].output == "mine"
+    await agent.aupdate_state(CONFIG, {"outcomes": {"a": None}})
+    await ran(agent, None)
+    assert ledger.started == ["a", "a"]
+
+
+async def test_a_plan_that_is_taken_away_is_made_anew(paused: tuple[PlanAgent, Ledger]) -> None:
+    agent, ledger = paused
+    await agent.aupdate_state(CONFIG, {"goal": "write a poem", "plan": None})
+    result = await ran(agent, None)
+    assert [step.id for step in result["plan"].steps] != ["a", "ok"]
+    assert result["status"] == "complete"
+    assert len(ledger.started) == 1 + len(result["outcomes"])
+
+
+async def test_every_plan_of_several_updates_is_checked_and_reviewed(sqlite: SqliteSaver) -> None:
+    agent = agent_of(worker(Ledger()), checkpointer=sqlite, approval=ApprovalPolicy(plan=True))
+    await ran(agent, goal(agent_step("a")))
+    wrong: Any = {"plan": {"steps": [{"id": "x", "agent": "nobody"}]}}
+    first = StateUpdate({"inputs": {"x": 1}}, "decompose")
+    command: Any = Command(update=wrong)
+    for update in (StateUpdate(wrong), StateUpdate(command, "decompose")):
+        with pytest.raises(InvalidPlan, match="nobody"):
+            await agent.abulk_update_state(CONFIG, [[first], [update]])
+    copied: Any = [(wrong, "decompose")]
+    with pytest.raises(InvalidPlan, match="nobody"):
+        await agent.abulk_update_state(CONFIG, [[StateUpdate(copied, "__copy__")]])
+    await agent.abulk_update_state(CONFIG, [[first], [StateUpdate({"plan": {"steps": [agent_step("b")]}})]])
+    again = await ran(agent, None)
+    assert again["__interrupt__"][0].value["kind"] == "plan"
+    assert [step.id for step in (await agent.aget_state(CONFIG)).values["plan"].steps] == ["b"]
+
+
+async def test_input_is_written_where_no_run_is_under_way(paused: tuple[PlanAgent, Ledger]) -> None:
+    agent, ledger = paused
+    given: Any = {"goal": "another", "plan": {"steps": [agent_step("b")]}}
+    with pytest.raises(InvalidState, match="the run is not over"):
+        await agent.aupdate_state(CONFIG, given, as_node="__input__")
+    await _goes_on(agent, ledger)
+    await agent.aupdate_state(CONFIG, given, as_node="__input__")
+    result = await ran(agent, None)
+    assert (result["status"], list(result["outcomes"]), ledger.started) == ("complete", ["b"], ["a", "b"])
+
+
+async def test_an_update_as_a_command_keeps_what_is_recorded(paused: tuple[PlanAgent, Ledger]) -> None:
+    agent, ledger = paused
+    await agent.aupdate_state(CONFIG, Command(update={"inputs": {"x": 1}}))
+    stopped = await ran(agent, None)
+    result = await ran(agent, answer(stopped, {"ok": True}))
+    assert asked(result) == {}
+    assert (result["status"], ledger.started) == ("complete", ["a"])
