@@ -1,12 +1,24 @@
 """State that is changed from outside while a run waits: nothing recorded is lost, no approval is passed by."""
 
+import asyncio
 from typing import Any
 
 import pytest
 from langgraph.checkpoint.sqlite import SqliteSaver
 from tests.graph.kinds import CONFIG, Ledger, agent_of, agent_step, answer, asked, goal, ran, statuses, worker
 
-from goalgraph import ApprovalPolicy, InvalidPlan, aanswer, pending
+from goalgraph import (
+    ApprovalPolicy,
+    InvalidPlan,
+    StepContext,
+    StepTask,
+    aanswer,
+    apending,
+    create_plan_agent,
+    pending,
+    specialist,
+)
+from goalgraph.errors import RunBusy
 
 
 def approval(step_id: str, *needs: str) -> Any:
@@ -145,3 +157,25 @@ async def test_a_plan_that_is_written_into_the_past_is_checked(sqlite: SqliteSav
     async for one in agent.aget_state_history(CONFIG):
         with pytest.raises(InvalidPlan, match="nobody"):
             await agent.aupdate_state(one.config, {"plan": {"steps": [{"id": "x", "agent": "nobody"}]}})
+
+
+async def test_a_run_that_a_call_is_at_is_not_changed(sqlite: SqliteSaver) -> None:
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    @specialist
+    async def worker(task: StepTask, context: StepContext) -> str:
+        begun.set()
+        await go.wait()
+        return task.step
+
+    agent = create_plan_agent(None, [worker], checkpointer=sqlite)
+    call = asyncio.create_task(ran(agent, goal(agent_step("a"), approval("ok", "a"))))
+    await begun.wait()
+    with pytest.raises(RunBusy, match="'thread'"):
+        await agent.aupdate_state(CONFIG, {"inputs": {"x": 1}})
+    go.set()
+    await call
+    await agent.aupdate_state(CONFIG, {"inputs": {"x": 1}})
+    await ran(agent, None)
+    (request,) = await apending(agent, CONFIG)
+    assert (await aanswer(agent, CONFIG, {request.id: True}))["status"] == "complete"

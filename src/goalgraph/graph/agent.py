@@ -208,19 +208,23 @@ class PlanAgent(Shown, Foresight, Chained, CompiledStateGraph[Any, Any, Any, Any
         Raises:
             InvalidPlan: The new plan has problems.
             InvalidState: Something else does not fit. Nothing is changed.
+            RunBusy: A call is at the run, or was until just now and its stream is not closed.
         """
         graph: Any = super()
-        saver = saver_of(self, ensure_config(config))
-        if saver is not None and supersteps and supersteps[0]:
-            config = await at_present(saver, config)
-            thread = await read_thread(self, config, saver)
-            if get_checkpoint_id(config):
-                thread = thread.branch()
-            elif has_ended(thread, supersteps):
-                await graph.abulk_update_state(config, [[TAKE_IN]])
+        saver, known = saver_of(self, ensure_config(config)), config.get("configurable", {})
+        async with AsyncExitStack() as stack:
+            if saver is not None and supersteps and supersteps[0]:
+                if "thread_id" in known and not known.get("checkpoint_ns"):  # else it is the other graph's
+                    await stack.enter_async_context(driving(getattr(saver, "store", saver), str(known["thread_id"])))
+                config = await at_present(saver, config)
                 thread = await read_thread(self, config, saver)
-            supersteps = kept(thread, supersteps, self._written)
-        return cast("RunnableConfig", await graph.abulk_update_state(config, supersteps))
+                if get_checkpoint_id(config):
+                    thread = thread.branch()
+                elif has_ended(thread, supersteps):
+                    await graph.abulk_update_state(config, [[TAKE_IN]])
+                    thread = await read_thread(self, config, saver)
+                supersteps = kept(thread, supersteps, self._written)
+            return cast("RunnableConfig", await graph.abulk_update_state(config, supersteps))
 
     def bulk_update_state(self, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]) -> RunnableConfig:
         """Do what `abulk_update_state` does, from sync code."""
