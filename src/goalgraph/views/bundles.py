@@ -1,6 +1,8 @@
 """How each of the library's objects shows itself: by media type for notebooks, drawn by rich for terminals."""
 
-from functools import singledispatch
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -25,82 +27,45 @@ __all__ = ["drawn", "mimebundle"]
 _MOST_IN_LAYER = 24
 
 
-@singledispatch
+_Forms = Mapping[str, Callable[[Any], str]]
+"""What makes each media type of an object."""
+
+_FORMS: Mapping[type, _Forms] = {
+    Plan: {
+        "text/html": plan_html,
+        "image/svg+xml": plan_svg,
+        "text/vnd.mermaid": plan_mermaid,
+        "text/plain": partial(plan_text, most=_MOST_IN_LAYER),
+    },
+    Outcome: {"text/html": outcome_html},
+    Estimate: {"text/html": estimate_html},
+    RunResult: {"text/html": result_html, "text/markdown": result_markdown},
+    PlanDiff: {"text/html": difference_html},
+    Request: {"text/html": request_html},
+}
+_DRAWN: Mapping[type, Callable[[Any], RenderableType]] = {
+    Plan: partial(plan_tree, most=_MOST_IN_LAYER),
+    Outcome: outcome_drawn,
+    Estimate: estimate_drawn,
+    RunResult: result_drawn,
+    PlanDiff: diff_drawn,
+    Request: request_drawn,
+}
+
+
 def mimebundle(value: object) -> dict[str, str]:
     """Return the forms of an object that a notebook may choose from, by media type."""
-    return {"text/plain": printable(repr(value))}
+    if not (kinds := [kind for kind in type(value).__mro__ if kind in _FORMS]):
+        return {"text/plain": printable(repr(value))}
+    forms: _Forms = {"text/plain": _plainly, **_FORMS[kinds[0]]}
+    return {media_type: make(value) for media_type, make in forms.items()}
 
 
-@mimebundle.register
-def _(value: Plan) -> dict[str, str]:
-    return {
-        "text/html": plan_html(value),
-        "image/svg+xml": plan_svg(value),
-        "text/vnd.mermaid": plan_mermaid(value),
-        "text/plain": plan_text(value, most=_MOST_IN_LAYER),
-    }
-
-
-@mimebundle.register
-def _(value: Outcome) -> dict[str, str]:
-    return {"text/html": outcome_html(value), "text/plain": as_plain(outcome_drawn(value))}
-
-
-@mimebundle.register
-def _(value: Estimate) -> dict[str, str]:
-    return {"text/html": estimate_html(value), "text/plain": as_plain(estimate_drawn(value))}
-
-
-@mimebundle.register
-def _(value: RunResult) -> dict[str, str]:
-    return {
-        "text/html": result_html(value),
-        "text/markdown": result_markdown(value),
-        "text/plain": as_plain(result_drawn(value)),
-    }
-
-
-@mimebundle.register
-def _(value: PlanDiff) -> dict[str, str]:
-    return {"text/html": difference_html(value), "text/plain": as_plain(diff_drawn(value))}
-
-
-@mimebundle.register
-def _(value: Request) -> dict[str, str]:
-    return {"text/html": request_html(value), "text/plain": as_plain(request_drawn(value))}
-
-
-@singledispatch
 def drawn(value: object) -> RenderableType:
     """Return what rich draws of an object."""
-    return Text(printable(repr(value)))
+    kinds = [kind for kind in type(value).__mro__ if kind in _DRAWN]
+    return _DRAWN[kinds[0]](value) if kinds else Text(printable(repr(value)))
 
 
-@drawn.register
-def _(value: Plan) -> RenderableType:
-    return plan_tree(value, most=_MOST_IN_LAYER)
-
-
-@drawn.register
-def _(value: Outcome) -> RenderableType:
-    return outcome_drawn(value)
-
-
-@drawn.register
-def _(value: Estimate) -> RenderableType:
-    return estimate_drawn(value)
-
-
-@drawn.register
-def _(value: RunResult) -> RenderableType:
-    return result_drawn(value)
-
-
-@drawn.register
-def _(value: PlanDiff) -> RenderableType:
-    return diff_drawn(value)
-
-
-@drawn.register
-def _(value: Request) -> RenderableType:
-    return request_drawn(value)
+def _plainly(value: object) -> str:
+    return as_plain(drawn(value))
