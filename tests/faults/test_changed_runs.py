@@ -3,10 +3,14 @@
 import asyncio
 import os
 import random
+import sqlite3
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from tests.faults.changed import CONFIG, SCENARIOS, Life
+from tests.faults.stores import Wire
 
 EVERY = 1 if "GOALGRAPH_FAULTS" in os.environ else 2
 LIVES = max(4, int(os.environ.get("GOALGRAPH_FAULTS", "0")) // 5)
@@ -60,6 +64,38 @@ def test_a_run_that_is_cut_off_and_changed_again_and_again_ends_as_if_it_had_not
 
     for seed in range(LIVES):
         asyncio.run(lived(seed))
+
+
+@pytest.mark.parametrize("name", ["gates", "maps", "nested"])
+async def test_a_database_that_refuses_a_single_write_makes_no_step_fail(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for refused in range(1, 100, EVERY):
+        flaw = _Flaw(refused)
+        monkeypatch.setattr(Wire, "pass_on", flaw.pass_on)
+        life = Life(SCENARIOS[name], tmp_path / f"{refused}.sqlite")
+        for _ in range(2):
+            with suppress(sqlite3.OperationalError):
+                await (life.to_its_end() if await life.is_begun() else life.begin())
+        if life.status is None:
+            await life.to_its_end()
+        assert {one.status for one in life.result["outcomes"].values()} == {"succeeded"}, refused
+        life.saver.conn.close()
+        if flaw.left >= 0:
+            break
+    assert refused > 15
+
+
+@dataclass(slots=True)
+class _Flaw:
+    left: int
+    """Writes until the one that is refused."""
+
+    def pass_on(self, writes: int) -> None:
+        self.left -= writes
+        if writes and self.left == 0:
+            self.left = -1
+            raise sqlite3.OperationalError("database is locked")
 
 
 async def _begun_and_ended(life: Life) -> None:

@@ -311,6 +311,7 @@ class PlanAgent(Shown, Foresight, Chained, CompiledStateGraph[Any, Any, Any, Any
             reassigning=Reassigning(cards=self.registry.cards, policy=policy) if self.hooks is not None else None,
         )
         if outer is not None:
+            run.outer = outer
             run.id, run.path = f"{outer.run}/{outer.path.rpartition('/')[2]}", outer.path
         passed: RunnableConfig = {**own, "recursion_limit": recursion_limit, "configurable": configurable}
         if config.get("max_concurrency") is not None:

@@ -87,6 +87,8 @@ class Run:
     """Steps that were begun before the plan was complete."""
     id: str = field(default_factory=lambda: f"run-{uuid4().hex[:12]}")
     """Of this call; inside of a step of another run, that one's with the step: ``"run-5e1f.../report"``."""
+    outer: Around | None = None
+    """The step of another run that it is inside of."""
     path: str = ""
     """The steps that it is inside of, the outermost first: ``"report/draft"``; empty where it is inside of none."""
     work: Work | None = None
@@ -146,7 +148,17 @@ class Run:
             path=f"{self.path}/{step_id}" if self.path else step_id,
             ledgers=self.accounts.ledgers,
             until=self.work.until if self.work is not None else None,
+            lose=self.lose,
         )
+
+    def lose(self, error: Exception) -> None:
+        """Take in that something could not be stored, by this run or by one inside of it: it ends, to be gone on with.
+
+        A step whose run inside has lost something has not failed: that would be recorded once the store is well again.
+        """
+        self.lost = error
+        if self.outer is not None and self.outer.lose is not None:
+            self.outer.lose(error)
 
     async def end(self) -> None:
         """Leave nothing behind in the event loop, however often this is cancelled meanwhile."""

@@ -1,5 +1,6 @@
 """Where a run is: inside of which step of another run, whose limits hold for it, and by which it is told apart."""
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +28,8 @@ class Around:
     """All that its model calls need to be granted by, the innermost last."""
     until: datetime | None = None
     """When its run's time is over."""
+    lose: Callable[[Exception], None] | None = None
+    """Tells its run that something could not be stored."""
 
 
 _around: ContextVar[Around | None] = ContextVar("goalgraph_around", default=None)

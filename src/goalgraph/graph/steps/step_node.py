@@ -122,6 +122,8 @@ class StepNode(Runnable[StepSend, StepEnd]):
         told: Outcome | None = None
         try:
             found = await self._turn(step_id, work, run, config, runtime)
+            if run.lost is not None:
+                raise run.lost
             if polls:
                 await polled(found[0], work, run)
             if run.hooks is not None:

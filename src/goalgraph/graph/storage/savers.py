@@ -205,7 +205,7 @@ class AnyLoopSaver(BaseCheckpointSaver[Any]):
         try:
             return await self._caller.soon(asking)
         except Exception as error:
-            run.lost = error
+            run.lose(error)
             raise
         finally:
             run.writing.discard(task)
