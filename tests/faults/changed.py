@@ -48,6 +48,11 @@ class Scenario:
     is_reviewed: bool = False
 
     @property
+    def lasts(self) -> bool:
+        """Whether the plan can be written again as it is: it is not asked about, and no revision is undone by it."""
+        return not self.is_reviewed and self.max_revisions is None
+
+    @property
     def plan(self) -> dict[str, Any]:
         return {"steps": list(self.steps)}
 
@@ -260,7 +265,7 @@ class Life:
         if not await self.is_begun():
             await self.process(self.begin(), chance.choice(CUTS))
             return
-        kinds = ["go on", "answer", "answer", "change", *([] if self.scenario.is_reviewed else ["plan"])]
+        kinds = ["go on", "answer", "answer", "change", *(["plan"] if self.scenario.lasts else [])]
         await self.process(work[chance.choice(kinds)](), chance.choice(CUTS))
 
     async def _look(self, begun: Sequence[str]) -> None:
