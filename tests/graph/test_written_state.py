@@ -113,9 +113,11 @@ async def test_every_plan_of_several_updates_is_checked_and_reviewed(sqlite: Sql
     with pytest.raises(InvalidPlan, match="nobody"):
         await agent.abulk_update_state(CONFIG, [[StateUpdate(copied, "__copy__")]])
     await agent.abulk_update_state(CONFIG, [[first], [StateUpdate({"plan": {"steps": [agent_step("b")]}})]])
-    again = await ran(agent, None)
-    assert again["__interrupt__"][0].value["kind"] == "plan"
-    assert [step.id for step in (await agent.aget_state(CONFIG)).values["plan"].steps] == ["b"]
+    for node in ("gather", "dispatch", "review", None):
+        again = await ran(agent, None)
+        assert again["__interrupt__"][0].value["kind"] == "plan"
+        assert [step.id for step in (await agent.aget_state(CONFIG)).values["plan"].steps] == ["b"]
+        await agent.aupdate_state(CONFIG, {"plan": {"steps": [agent_step("b")]}}, as_node=node)
 
 
 async def test_input_is_written_where_no_run_is_under_way(paused: tuple[PlanAgent, Ledger]) -> None:

@@ -85,7 +85,9 @@ def _checked(update: StateUpdate, state: dict[str, Any], checked: Checked) -> St
     fitting = checked(cast("Mapping[str, Any]", values), state, as_input=update.as_node == "__input__")
     state |= fitting
     as_node = update.as_node
-    if as_node is None and "plan" in fitting:
+    if fitting.get("plan") is not None and fitting.get("review") is not None:
+        as_node = "decompose"  # whatever the caller says: the review comes next
+    elif as_node is None and "plan" in fitting:
         as_node = START if fitting["plan"] is None else "decompose"
     written: Any = replace(given, update=fitting) if isinstance(given, Command) else fitting
     return StateUpdate(written, as_node, update.task_id)
