@@ -1,11 +1,12 @@
 """Overhead per no-op step: goalgraph beside plain asyncio and LangGraph with one node per step, in one run.
 
-    python benchmarks/overhead.py [--rounds 5] [--sizes chain:200 fan:500 layers:1000] [--scale]
+    python benchmarks/overhead.py [--rounds 5] [--sizes chain:200 fan:500 layers:1000] [--settings none ...] [--scale]
 
 Figures are microseconds per step: the median over the rounds, with the lowest and highest beside it; the contenders
 take turns within a round, so that a drift of the machine's speed reaches all of them. Building the graph is
-counted on both sides. SQLite (a): each with the saver it is best with in async code (AsyncSqliteSaver there,
-SqliteSaver here); (b): both with SqliteSaver, node per step with sync nodes; (c): both with AsyncSqliteSaver.
+counted on both sides. "Sends alone" is LangGraph sending as many tasks that do nothing, without goalgraph. SQLite (a):
+each with the saver it is best with in async code (AsyncSqliteSaver there, SqliteSaver here); (b): both with
+SqliteSaver, node per step with sync nodes; (c): both with AsyncSqliteSaver.
 """
 
 import argparse
@@ -20,9 +21,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
 
+from langchain_core.runnables import Runnable
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command, Send
 from typing_extensions import TypedDict
 
 from goalgraph import AgentStep, Limits, Plan, create_plan_agent, specialist
@@ -116,6 +119,33 @@ async def node_per_step_sync(graph: Graph, saver: Any) -> None:
         raise RuntimeError("steps are missing")
 
 
+class Sent(Runnable[Any, Any]):
+    """What a task that is sent does: nothing."""
+
+    def invoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        """Refuse."""
+        raise TypeError("use ainvoke")
+
+    async def ainvoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        """Return 1 as the step's output."""
+        return {"outputs": {input["step"]: 1}}
+
+
+async def sends_alone(graph: Graph, saver: Any) -> None:
+    """LangGraph with a task sent for each step, which does not even wait: the least that goalgraph could come to."""
+
+    async def dispatch(state: Outputs) -> Any:
+        return Command(goto=[Send("step", {"step": step}) for step in graph])
+
+    builder: Any = StateGraph(Outputs)
+    builder.add_node("dispatch", dispatch, destinations=("step",))
+    builder.add_node("step", Sent(), input_schema=dict)
+    builder.add_edge(START, "dispatch")
+    result = await builder.compile(checkpointer=saver).ainvoke({"outputs": {}}, _config())
+    if len(result["outputs"]) != len(graph):
+        raise RuntimeError("steps are missing")
+
+
 async def goalgraph(graph: Graph, saver: Any) -> None:
     """This library."""
     steps = [AgentStep(id=one, task="nothing", agent="noop", depends_on=tuple(needs)) for one, needs in graph.items()]
@@ -133,10 +163,15 @@ def _config() -> Any:
     return {"configurable": {"thread_id": str(next(_threads))}, "recursion_limit": 100_000}
 
 
-CONTENDERS = ("asyncio", "node per step", "goalgraph")
+CONTENDERS = ("asyncio", "node per step", "sends alone", "goalgraph")
 
 SETTINGS: dict[str, dict[str, tuple[Any, str | None]]] = {
-    "none": {"asyncio": (plain, None), "node per step": (node_per_step, None), "goalgraph": (goalgraph, None)},
+    "none": {
+        "asyncio": (plain, None),
+        "node per step": (node_per_step, None),
+        "sends alone": (sends_alone, None),
+        "goalgraph": (goalgraph, None),
+    },
     "SQLite (a)": {"node per step": (node_per_step, "async"), "goalgraph": (goalgraph, "sync")},
     "SQLite (b)": {"node per step": (node_per_step_sync, "sync"), "goalgraph": (goalgraph, "sync")},
     "SQLite (c)": {"node per step": (node_per_step, "async"), "goalgraph": (goalgraph, "async")},
@@ -198,15 +233,16 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--sizes", nargs="*", default=["chain:200", "fan:500", "layers:1000"])
+    parser.add_argument("--settings", nargs="*", default=list(SETTINGS), choices=list(SETTINGS))
     parser.add_argument("--scale", action="store_true", help="500 steps against 4,000 as well")
     args = parser.parse_args()
-    print("| plan | checkpointer | asyncio | node per step | goalgraph | goalgraph / node per step |")
-    print("|---|---|---|---|---|---|")
+    print("| plan | checkpointer | asyncio | node per step | sends alone | goalgraph | goalgraph / node per step |")
+    print("|---|---|---|---|---|---|---|")
     for size in args.sizes:
         shape, _, count = size.partition(":")
         graph = SHAPES[shape](int(count))
-        for setting, contenders in SETTINGS.items():
-            took = await measure(graph, args.rounds, contenders)
+        for setting in args.settings:
+            took = await measure(graph, args.rounds, SETTINGS[setting])
             cells = [shown(took[name], len(graph)) if name in took else "" for name in CONTENDERS]
             against = ratio(took["goalgraph"], took["node per step"])
             print(f"| {shape} {count} | {setting} | {' | '.join(cells)} | {against} |", flush=True)
