@@ -66,7 +66,7 @@ def test_a_run_that_is_cut_off_and_changed_again_and_again_ends_as_if_it_had_not
         asyncio.run(lived(seed))
 
 
-@pytest.mark.parametrize("name", ["gates", "nested"])
+@pytest.mark.parametrize("name", ["gates", "maps", "nested"])
 async def test_a_database_that_refuses_a_single_write_makes_no_step_fail(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

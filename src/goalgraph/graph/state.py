@@ -46,6 +46,11 @@ def _appended(decisions: Sequence[Decision], new: Sequence[Decision]) -> list[De
     return [*decisions, *(one for one in new if one not in decisions and one.request not in requests)]
 
 
+def _carried(carried: Sequence[Decision], new: Sequence[Decision]) -> list[Decision]:
+    """Add answers to those that are carried over already; none puts all of them away."""
+    return _appended(carried, new) if new else []
+
+
 Decisions = Annotated[list[Decision], _appended]
 
 
@@ -103,8 +108,9 @@ class PlanState(TypedDict, total=False):
     degraded: list[str]
     decisions: Decisions
     signals: list[Signal]
-    carried: list[Decision]
-    """Answers to steps that were not over when the state was changed from outside."""
+    carried: Annotated[list[Decision], _carried]
+    """Answers to steps that were not over when the state was changed from outside; those that are spent mean nothing.
+    A superstep may have several last tasks, one for each call that went on with it."""
     usage: Usage
     metrics: RunMetrics | None
     spent: Usage
