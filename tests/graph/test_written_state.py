@@ -1,5 +1,7 @@
 """What is written into a run's state from outside is checked before any of it is stored."""
 
+import sqlite3
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -7,7 +9,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command, Overwrite, StateUpdate
 from tests.graph.kinds import CONFIG, Ledger, agent_of, agent_step, answer, asked, goal, ran, worker
 
-from goalgraph import ApprovalPolicy, InvalidPlan, Outcome, PlanAgent, aanswer, apending
+from goalgraph import ApprovalPolicy, Decision, InvalidPlan, Outcome, PlanAgent, aanswer, apending
 from goalgraph.errors import InvalidState
 
 PLAN: Any = {"steps": [agent_step("a"), {"id": "ok", "type": "human_approval", "prompt": "?", "depends_on": ["a"]}]}
@@ -23,6 +25,10 @@ UNFIT: dict[str, tuple[dict[str, Any], str]] = {
     "decisions": ({"decisions": ["yes"]}, "decisions: 0: "),
     "a status": ({"status": "done"}, "status: "),
     "messages": ({"messages": [5]}, "messages: "),
+    "an approval": (
+        {"carried": [Decision(kind="approval", subject="ok", chosen="approve", at="2026-01-01T00:00:00+00:00")]},
+        "carried: it is not for updates to change",
+    ),
 }
 
 
@@ -71,7 +77,7 @@ async def test_all_that_does_not_fit_is_told_at_once(paused: tuple[PlanAgent, Le
 async def test_a_command_does_not_change_the_plan(update: Any, paused: tuple[PlanAgent, Ledger]) -> None:
     agent, ledger = paused
     with pytest.raises(InvalidState, match="use update_state"):
-        await agent.ainvoke(Command(update=update, goto="dispatch"), CONFIG)
+        await agent.ainvoke(Command(update=update), CONFIG)
     await _goes_on(agent, ledger)
 
 
@@ -105,8 +111,8 @@ async def test_every_plan_of_several_updates_is_checked_and_reviewed(sqlite: Sql
     await ran(agent, goal(agent_step("a")))
     wrong: Any = {"plan": {"steps": [{"id": "x", "agent": "nobody"}]}}
     first = StateUpdate({"inputs": {"x": 1}}, "decompose")
-    command: Any = Command(update=wrong)
-    for update in (StateUpdate(wrong), StateUpdate(command, "decompose")):
+    commands: list[Any] = [Command(update=wrong), Command(update=list(wrong.items()))]
+    for update in (StateUpdate(wrong), *(StateUpdate(one, "decompose") for one in commands)):
         with pytest.raises(InvalidPlan, match="nobody"):
             await agent.abulk_update_state(CONFIG, [[first], [update]])
     copied: Any = [(wrong, "decompose")]
@@ -138,3 +144,93 @@ async def test_an_update_as_a_command_keeps_what_is_recorded(paused: tuple[PlanA
     result = await ran(agent, answer(stopped, {"ok": True}))
     assert asked(result) == {}
     assert (result["status"], ledger.started) == ("complete", ["a"])
+
+
+@dataclass
+class _Values:
+    """An update that is no dict, as LangGraph takes it."""
+
+    plan: Any
+
+
+@pytest.mark.parametrize(
+    "update",
+    [_Values(PLAN), [Command(update={"plan": PLAN})], Command(update=_Values(PLAN)), "x", Command(goto="gather")],
+    ids=["an object", "commands", "an object in a command", "a text", "a command that leads"],
+)
+async def test_what_cannot_be_checked_is_refused(update: Any, paused: tuple[PlanAgent, Ledger]) -> None:
+    agent, ledger = paused
+    for node in ("decompose", None, "__copy__"):
+        with pytest.raises(InvalidState):
+            await agent.aupdate_state(CONFIG, update, as_node=node)
+    await _goes_on(agent, ledger)
+
+
+@pytest.mark.parametrize("node", [None, "__copy__", "decompose", "dispatch", "worker", "human_approval", "gather"])
+@pytest.mark.parametrize(
+    "values", [None, {"inputs": {"x": 1}}, Command(resume=True)], ids=["nothing", "inputs", "resume"]
+)
+async def test_a_run_goes_on_where_it_is_whichever_step_an_update_is_made_as(
+    values: Any, node: str | None, paused: tuple[PlanAgent, Ledger]
+) -> None:
+    agent, ledger = paused
+    if node == "__copy__" and values is not None:
+        values = [(values, "worker")]
+    await agent.aupdate_state(CONFIG, values, as_node=node)
+    await agent.abulk_update_state(CONFIG, [[StateUpdate({}, node)], [StateUpdate({"inputs": {"x": 2}})]])
+    await ran(agent, None)
+    assert (await agent.aget_state(CONFIG)).values["inputs"] == {"x": 2}
+    await _goes_on(agent, ledger)
+
+
+@pytest.mark.parametrize("node", [None, "__copy__", "decompose", "review", "dispatch", "worker", "gather"])
+async def test_no_update_goes_past_the_review(node: str | None, sqlite: SqliteSaver) -> None:
+    ledger = Ledger()
+    agent = agent_of(worker(ledger), checkpointer=sqlite, approval=ApprovalPolicy(plan=True))
+    await ran(agent, goal(agent_step("a")))
+    several = [StateUpdate({}, node or "gather"), StateUpdate({"inputs": {"x": 1}}, "worker")]
+    await agent.abulk_update_state(
+        CONFIG, [[StateUpdate({}, node)], several if node != "__copy__" else [StateUpdate({})]]
+    )
+    with pytest.raises(InvalidState, match="leave goto out"):
+        await agent.ainvoke(Command(goto="dispatch"), CONFIG)
+    with pytest.raises(InvalidState, match="review: it is not for updates"):
+        await agent.aupdate_state(CONFIG, {"review": None}, as_node="gather")
+    with pytest.raises(InvalidState, match="review: it is not for updates"):
+        await agent.ainvoke(Command(update={"review": None}), CONFIG)
+    await agent.aupdate_state(CONFIG, (await agent.aget_state(CONFIG)).values)
+    stopped = await ran(agent, None)
+    assert (stopped["__interrupt__"][0].value["kind"], ledger.started) == ("plan", [])
+    (request,) = await apending(agent, CONFIG)
+    result = await aanswer(agent, CONFIG, {request.id: {"type": "reject", "message": "no"}})
+    assert (result["status"], ledger.started) == ("halted", [])
+
+
+@pytest.mark.parametrize("write", [1, 2, 3], ids=["before the goal is taken in", "before the plan", "after it"])
+@pytest.mark.parametrize("plan", [{"steps": [agent_step("b")]}, None], ids=["a plan", "inputs"])
+async def test_no_update_of_a_run_that_was_cut_off_early_goes_past_the_review(
+    plan: Any, write: int, sqlite: SqliteSaver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, writes = Ledger(), iter(range(1, 100))
+    agent = agent_of(worker(ledger), checkpointer=sqlite, approval=ApprovalPolicy(plan=True))
+    kept = SqliteSaver.put_writes
+
+    def refused(*args: Any) -> None:
+        if next(writes) == write:
+            raise sqlite3.OperationalError("disk I/O error")
+        kept(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SqliteSaver, "put_writes", refused)
+        with pytest.raises(sqlite3.OperationalError):
+            await agent.ainvoke(goal(agent_step("a")), CONFIG)
+    values = {"inputs": {"x": 1}} if plan is None else {"plan": plan}
+    if write == 1:
+        with pytest.raises(InvalidState, match="go on with it first"):
+            await agent.aupdate_state(CONFIG, values)
+    else:
+        await agent.aupdate_state(CONFIG, values)
+    stopped = await ran(agent, None)
+    assert (stopped["__interrupt__"][0].value["kind"], ledger.started) == ("plan", [])
+    shown = (await agent.aget_state(CONFIG)).values["plan"]
+    assert [step.id for step in shown.steps] == (["a"] if plan is None or write == 1 else ["b"])

@@ -156,7 +156,7 @@ class PlanAgent(Shown, Foresight, Chained, CompiledStateGraph[Any, Any, Any, Any
                 config = await at_present(saver, config)
                 thread = await read_thread(self, config, saver)
                 if isinstance(given, Command):
-                    given = checked_command(cast("Any", given), thread.snapshot.values.get("plan"))
+                    given = checked_command(cast("Any", given), thread.snapshot.values)
                 given, run.answers = await admit(thread, given)
             run.driver = asyncio.current_task()
             stack.push(run_begun(run.id))
@@ -238,13 +238,13 @@ class PlanAgent(Shown, Foresight, Chained, CompiledStateGraph[Any, Any, Any, Any
             return cast("dict[str, Any]", complete(values, self.policy, cards, self.library))
         given = values.get("plan")
         if given is None:
-            return checked_values(values, state.get("plan"))
-        inputs: Any = checked_values({"inputs": values.get("inputs", state.get("inputs")) or {}}, None)["inputs"]
+            return checked_values(values, state)
+        inputs: Any = checked_values({"inputs": values.get("inputs", state.get("inputs")) or {}}, state)["inputs"]
         plan = valid_plan(given, inputs, self.policy, cards, self.library)
         goal = values.get("goal", state.get("goal")) or ""
         review = PlanInReview(goal=goal, plan=plan, is_given=True) if self.approval.plan else None
         flat = compile_plan(plan, cards)
-        return {**checked_values(values, flat), "plan": flat, "review": review}
+        return {**checked_values(values, {**state, "plan": flat}), "plan": flat, "review": review}
 
     async def acheck(self) -> dict[str, Condition]:
         """Ping all specialists that have a ``ping``, at once; by name, those without one left out."""

@@ -1,23 +1,24 @@
 """Changing a run's state from outside: it is checked, and what was recorded since the last checkpoint is kept."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 from langgraph.graph import END, START
 from langgraph.types import Command, StateUpdate
 
 from goalgraph.errors import InvalidState
 from goalgraph.graph.humans.thread import Thread
+from goalgraph.graph.storage.written import by_channel, update_of
 from goalgraph.planner.outcome import Outcome
 from goalgraph.planner.plan import Plan
 
 __all__ = ["TAKE_IN", "has_ended", "kept"]
 
-_SPECIAL = ("__copy__", "__input__", END)
+_OPERATIONS = ("__input__", END)
 """Nodes that are none: LangGraph's own operations."""
 
-_BEFORE_WORK = ("decompose", "review")
+_WAYS = (*_OPERATIONS, START, "synthesize")
+"""As which a run does not go on where it is: it begins with other input, ends, or is planned anew."""
 
 TAKE_IN = StateUpdate(None, END)
 """Has LangGraph take in what the tasks of a checkpoint have written, and go on from there."""
@@ -38,7 +39,7 @@ def has_ended(thread: Thread, supersteps: Sequence[Sequence[StateUpdate]]) -> bo
         thread: As it is stored.
         supersteps: What is to be changed.
     """
-    return bool(thread.snapshot.tasks) and not thread.snapshot.next and supersteps[0][0].as_node not in _SPECIAL
+    return bool(thread.snapshot.tasks) and not thread.snapshot.next and supersteps[0][0].as_node not in _OPERATIONS
 
 
 def kept(thread: Thread, supersteps: Sequence[Sequence[StateUpdate]], checked: Checked) -> list[list[StateUpdate]]:
@@ -46,9 +47,9 @@ def kept(thread: Thread, supersteps: Sequence[Sequence[StateUpdate]], checked: C
 
     LangGraph begins a new checkpoint with an update, and drops what the tasks of the old one have written; so the
     outcomes among that are made part of the update, and so are the answers to steps that are not over: a process that
-    ends at any moment leaves both behind, or neither. Where the caller does not say as which node it is made, the run
-    goes on with its unfinished steps; a plan that was not approved yet is still to be, and one that is taken away is
-    made anew.
+    ends at any moment leaves both behind, or neither. Where the run goes on is its own matter, whichever step an update
+    is made as: with its unfinished steps, with the review of a plan that was not approved yet, or with planning where
+    the plan is taken away.
 
     Args:
         thread: As it is stored.
@@ -65,66 +66,88 @@ def kept(thread: Thread, supersteps: Sequence[Sequence[StateUpdate]], checked: C
             hint="give a new goal to invoke, or use another thread_id",
         )
     state = dict(cast("Mapping[str, Any]", thread.snapshot.values))
+    is_over, is_planned = not thread.snapshot.next, "decompose" not in thread.snapshot.next
     changed: list[list[StateUpdate]] = []
     for updates in supersteps:
-        fitting = [_checked(update, state, checked) for update in updates]
-        changed.append(fitting if changed else [_kept(thread, fitting[0]), *fitting[1:]])
+        fitting = [_checked(one, state, checked) for update in updates for one in _copied(update)]
+        if fitting and not changed:
+            fitting[0] = _kept(thread, fitting[0])
+        given = [one.values["plan"] for one in fitting if one.values and "plan" in one.values]
+        is_over = is_over and not given and not any(one.as_node for one in fitting)
+        is_planned = given[-1] is not None if given else is_planned
+        changed.append(fitting if is_over else _led(fitting, _way(state) if is_planned else "decompose"))
+    if START in thread.snapshot.next and not any(one.as_node in _WAYS for one in changed[0]):
+        raise InvalidState("the run has not taken in its goal yet", hint="go on with it first: invoke(None, config)")
     return changed
+
+
+def _copied(update: StateUpdate) -> list[StateUpdate]:
+    """Read what a copy of the checkpoint is to hold: for LangGraph that is a copy without what its tasks have written.
+
+    Raises:
+        InvalidState: It is none.
+    """
+    if update.as_node != "__copy__":
+        return [update]
+    given: object = update.values
+    if not given:
+        return [StateUpdate({})]
+    listed = cast("Sequence[object]", given) if isinstance(given, (list, tuple)) else (given,)
+    items = [cast("Sequence[Any]", one) for one in listed if isinstance(one, (list, tuple))]
+    if len(items) < len(listed) or any(len(one) not in (2, 3) for one in items):
+        raise InvalidState("expected a list of values, each with a node, to be copied with", hint="nothing was changed")
+    return [StateUpdate(*one) for one in items]
 
 
 def _checked(update: StateUpdate, state: dict[str, Any], checked: Checked) -> StateUpdate:
     """Check an update, and take it into the state that those after it are checked against."""
     given: object = update.values
-    if isinstance(given, list):  # a checkpoint is copied, and changed in one go
-        copied = cast("Sequence[Sequence[Any]]", given)
-        found = [_checked(StateUpdate(*one), state, checked) for one in copied]
-        return update._replace(values=cast("Any", found))
-    values = _values(given)
-    if not isinstance(values, Mapping):
+    if isinstance(given, Command):
+        given = update_of(given)
+    values = by_channel(given)
+    if values is None and update.as_node in _OPERATIONS:
         return update
-    fitting = checked(cast("Mapping[str, Any]", values), state, as_input=update.as_node == "__input__")
+    fitting = checked(values or {}, state, as_input=update.as_node == "__input__")
     state |= fitting
-    as_node = update.as_node
-    if fitting.get("plan") is not None and fitting.get("review") is not None:
-        as_node = "decompose"  # whatever the caller says: the review comes next
-    elif as_node is None and "plan" in fitting:
-        as_node = START if fitting["plan"] is None else "decompose"
-    written: Any = replace(given, update=fitting) if isinstance(given, Command) else fitting
-    return StateUpdate(written, as_node, update.task_id)
-
-
-def _values(given: object) -> object:
-    return cast("object", given.update) if isinstance(given, Command) else given
+    return update._replace(values=fitting)
 
 
 def _kept(thread: Thread, update: StateUpdate) -> StateUpdate:
-    given: object = update.values
-    if update.as_node in _SPECIAL or not isinstance(_values(given), dict):
-        return update
-    values: dict[str, Any] = {**cast("dict[str, Any]", _values(given))}
-    as_node = update.as_node
+    """Add to an update what the run's tasks have recorded since the last checkpoint."""
     following = set(thread.snapshot.next)
-    if as_node is None and following & {*_BEFORE_WORK}:
-        as_node = "decompose" if "review" in following else None
-    elif as_node is None and following - {START}:
-        as_node = "gather"
+    if update.as_node in _OPERATIONS or not following:
+        return update
+    values: dict[str, Any] = {**(update.values or {})}
     recorded: dict[str, Outcome] = {**thread.recorded(), **(values.get("outcomes") or {})}
-    if recorded and following:
+    if recorded:
         plan: object = values.get("plan") or cast("Mapping[str, Any]", thread.snapshot.values).get("plan")
         values["outcomes"] = _of_plan(recorded, plan)
-    if following:
-        carried = thread.unspent()
-        if carried or cast("Mapping[str, Any]", thread.snapshot.values).get("carried"):
-            values["carried"] = [one.decision() for one in carried]
-        # What was answered to specialists' own questions, and to runs inside; that to our own steps is in the outcomes.
-        placed = {one.request for one in carried} | {one.request for one in thread.decisions()}
-        if answers := [one.decision() for one in thread.entries if one.request not in placed]:
-            values["decisions"] = [*(values.get("decisions") or []), *answers]
-    # No edge leads on from there: where the run goes is decided when it goes on.
-    goto: Any = cast("Any", given).goto if isinstance(given, Command) else ()
-    onward = goto or ("gather" if as_node == "gather" else ())
-    written: Any = Command(update=values, goto=onward) if onward else values
-    return StateUpdate(written, as_node, update.task_id)
+    carried = thread.unspent()
+    if carried or cast("Mapping[str, Any]", thread.snapshot.values).get("carried"):
+        values["carried"] = [one.decision() for one in carried]
+    # What was answered to specialists' own questions, and to runs inside; that to our own steps is in the outcomes.
+    placed = {one.request for one in carried} | {one.request for one in thread.decisions()}
+    if answers := [one.decision() for one in thread.entries if one.request not in placed]:
+        values["decisions"] = [*(values.get("decisions") or []), *answers]
+    return update._replace(values=values)
+
+
+def _way(state: Mapping[str, Any]) -> Literal["review", "gather"]:
+    """Where a run that has a plan goes on: with its review, or with what is left to do."""
+    return "review" if state.get("review") is not None else "gather"
+
+
+def _led(updates: list[StateUpdate], way: Literal["decompose", "review", "gather"]) -> list[StateUpdate]:
+    """Have one of the updates of a superstep lead on to where the run is, where none of them says otherwise."""
+    led = [one if one.as_node in _WAYS else one._replace(as_node="gather") for one in updates]
+    if not led or any(one.as_node in _WAYS for one in led):
+        return led
+    first = led[0]
+    if way == "review":  # by the edge of an agent that has one
+        led[0] = first._replace(as_node="decompose")
+    else:
+        led[0] = first._replace(values=cast("Any", Command(update=first.values, goto=way)))
+    return led
 
 
 def _of_plan(outcomes: Mapping[str, Outcome], plan: object) -> dict[str, Outcome]:
