@@ -204,6 +204,8 @@ async def test_no_update_goes_past_the_review(node: str | None, sqlite: SqliteSa
     (request,) = await apending(agent, CONFIG)
     result = await aanswer(agent, CONFIG, {request.id: {"type": "reject", "message": "no"}})
     assert (result["status"], ledger.started) == ("halted", [])
+    await agent.aupdate_state(CONFIG, {}, as_node=node)
+    assert (await agent.aget_state(CONFIG)).next == ()
 
 
 @pytest.mark.parametrize("write", [1, 2, 3], ids=["before the goal is taken in", "before the plan", "after it"])

@@ -20,6 +20,8 @@ _OPERATIONS = ("__input__", END)
 _WAYS = (*_OPERATIONS, START, "synthesize")
 """As which a run does not go on where it is: it begins with other input, ends, or is planned anew."""
 
+_Way = Literal["decompose", "review", "gather"]
+
 TAKE_IN = StateUpdate(None, END)
 """Has LangGraph take in what the tasks of a checkpoint have written, and go on from there."""
 
@@ -67,15 +69,17 @@ def kept(thread: Thread, supersteps: Sequence[Sequence[StateUpdate]], checked: C
         )
     state = dict(cast("Mapping[str, Any]", thread.snapshot.values))
     is_over, is_planned = not thread.snapshot.next, "decompose" not in thread.snapshot.next
+    is_halted = state.get("status") == "halted"
     changed: list[list[StateUpdate]] = []
     for updates in supersteps:
         fitting = [_checked(one, state, checked) for update in updates for one in _copied(update)]
         if fitting and not changed:
             fitting[0] = _kept(thread, fitting[0])
         given = [one.values["plan"] for one in fitting if one.values and "plan" in one.values]
-        is_over = is_over and not given and not any(one.as_node for one in fitting)
+        # One that a human has ended is not begun again because of the name of a node.
+        is_over = is_over and not given and (is_halted or not any(one.as_node for one in fitting))
         is_planned = given[-1] is not None if given else is_planned
-        changed.append(fitting if is_over else _led(fitting, _way(state) if is_planned else "decompose"))
+        changed.append(_led(fitting, None if is_over else _way(state) if is_planned else "decompose"))
     if START in thread.snapshot.next and not any(one.as_node in _WAYS for one in changed[0]):
         raise InvalidState("the run has not taken in its goal yet", hint="go on with it first: invoke(None, config)")
     return changed
@@ -132,16 +136,24 @@ def _kept(thread: Thread, update: StateUpdate) -> StateUpdate:
     return update._replace(values=values)
 
 
-def _way(state: Mapping[str, Any]) -> Literal["review", "gather"]:
-    """Where a run that has a plan goes on: with its review, or with what is left to do."""
+def _way(state: Mapping[str, Any]) -> _Way:
+    """Where a run that was planned goes on: with its review, or with what is left to do."""
+    if state.get("plan") is None:
+        return "decompose"
     return "review" if state.get("review") is not None else "gather"
 
 
-def _led(updates: list[StateUpdate], way: Literal["decompose", "review", "gather"]) -> list[StateUpdate]:
-    """Have one of the updates of a superstep lead on to where the run is, where none of them says otherwise."""
-    led = [one if one.as_node in _WAYS else one._replace(as_node="gather") for one in updates]
-    if not led or any(one.as_node in _WAYS for one in led):
-        return led
+def _led(updates: list[StateUpdate], way: _Way | None) -> list[StateUpdate]:
+    """Have one of the updates of a superstep lead on to where the run is, where none of them says otherwise.
+
+    Args:
+        updates: That fit.
+        way: Where the run is; None where it is over.
+    """
+    named = [one if one.as_node in (None, *_WAYS) else one._replace(as_node="gather") for one in updates]
+    if way is None or not named or any(one.as_node in _WAYS for one in named):
+        return named
+    led = [one._replace(as_node="gather") for one in named]
     first = led[0]
     if way == "review":  # by the edge of an agent that has one
         led[0] = first._replace(as_node="decompose")
