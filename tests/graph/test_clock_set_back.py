@@ -99,7 +99,7 @@ def test_a_fork_is_the_latest_and_goes_on_from_where_it_was_made(act: Act, tmp_p
     act(0, "begin", "first")
     act(0, "answer")
     forked = act(hours, "fork", "other")
-    assert forked == {"goal": "other", "answer": None, "done": [], "next": ["dispatch"], "asked": []}
+    assert forked == {"goal": "other", "answer": None, "done": [], "next": ["gather"], "asked": []}
     assert act(0, "look") == forked
     assert act(hours / 2, "go-on")["asked"] == ["go on?"]
     assert ledger(tmp_path) == ["a", "b", "c", "d", "last", "a", "b", "c", "d"]

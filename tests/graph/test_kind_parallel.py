@@ -349,9 +349,9 @@ async def test_the_time_of_a_group_goes_on_while_a_human_is_waited_for(sqlite: S
     ledger = Ledger()
     asks: Result = {"id": "ask", "type": "human_approval", "prompt": "Go on?"}
     agent = agent_of(worker(ledger), checkpointer=sqlite)
-    plan = goal(group([agent_step("a"), asks, agent_step("b")], timeout=0.1))
+    plan = goal(group([agent_step("a"), asks, agent_step("b")], timeout=0.4))
     paused = await ran(agent, plan)
-    await asyncio.sleep(0.12)
+    await asyncio.sleep(0.45)
     result = await ran(agent, answer(paused, {"g.ask": True}))
     assert result["outcomes"]["g"].error.code == "timeout"
     assert ledger.started == ["g.a"]
