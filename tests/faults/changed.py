@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from langgraph.graph import START
+from langgraph.types import Command
 from tests.faults.checker import Recorded
 from tests.faults.stores import CutSaver, connected
 from tests.faults.witness import recorded_now
@@ -36,6 +37,7 @@ __all__ = ["CONFIG", "SCENARIOS", "Life", "Scenario"]
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
 FAILING = "failing"
 """Step that fails until the plan is changed."""
+NODES = ("decompose", "dispatch", "worker", "careful", "gather")
 CUTS = (None, None, 0, 1, 2, 3, 4, 5, 6, 8, 10, 12)
 
 
@@ -152,11 +154,25 @@ class _Team:
         return Plan(steps=(AgentStep(id="deep", agent="worker", task="deep"), deeper))
 
 
-def agent_for(scenario: Scenario, saver: CutSaver, begun: list[str]) -> PlanAgent:
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What has happened outside of the database."""
+
+    begun: list[str] = field(default_factory=list[str])
+    """Steps, in the order in which specialists began them."""
+    answered: set[str] = field(default_factory=set[str])
+    """Steps about which something was answered; empty text: the plan."""
+    unasked: list[str] = field(default_factory=list[str])
+    """Steps that were begun though nobody had approved of it."""
+
+
+def agent_for(scenario: Scenario, saver: CutSaver, notes: Notes) -> PlanAgent:
     """Make the agent of a scenario; its specialists write down the steps that they begin."""
 
     async def work(task: StepTask, context: StepContext) -> str:
-        begun.append(task.step)
+        notes.begun.append(task.step)
+        if scenario.is_reviewed and "" not in notes.answered:
+            notes.unasked.append(task.step)
         given: Any = task.input
         await asyncio.sleep(given.get("ms", 0) / 1_000)
         if task.step == FAILING and not given.get("mended"):
@@ -171,6 +187,8 @@ def agent_for(scenario: Scenario, saver: CutSaver, begun: list[str]) -> PlanAgen
 
     @specialist
     async def careful(task: StepTask, context: StepContext) -> str:
+        if task.step not in notes.answered:
+            notes.unasked.append(task.step)
         return await work(task, context)
 
     @specialist
@@ -202,8 +220,7 @@ class Life:
 
     scenario: Scenario
     file: Path
-    begun: list[str] = field(default_factory=list[str])
-    """Steps, in the order in which specialists began them."""
+    notes: Notes = field(default_factory=Notes)
     known: Recorded = field(default_factory=lambda: Recorded(outcomes={}, answers={}))
     result: Mapping[str, Any] = field(default_factory=dict[str, Any])
     agent: PlanAgent = field(init=False)
@@ -211,6 +228,10 @@ class Life:
 
     def __post_init__(self) -> None:
         self._open()
+
+    @property
+    def begun(self) -> list[str]:
+        return self.notes.begun
 
     @property
     def status(self) -> str | None:
@@ -225,7 +246,7 @@ class Life:
         """Go on, answering one question after the other."""
         self.result = await self.agent.ainvoke(None, CONFIG)
         while self.status is None and (asked := await apending(self.agent, CONFIG)):
-            self.result = await aanswer(self.agent, CONFIG, {asked[0].id: answer_to(asked[0])})
+            self.result = await self._answered(asked[:1])
 
     async def begin(self) -> None:
         """Give the goal."""
@@ -235,12 +256,20 @@ class Life:
         """Change the state from outside."""
         await self.agent.aupdate_state(CONFIG, values)
 
+    async def change_anyhow(self, chance: random.Random) -> None:
+        """Change the state in any of the ways that LangGraph has, as any of the nodes."""
+        inputs: Any = {"inputs": {"new": chance.random()}}
+        values: Any = chance.choice((None, inputs, Command(update=inputs)))
+        node = chance.choice((None, "__copy__", *NODES))
+        if node == "__copy__" and values is not None:
+            values = [(values, chance.choice(NODES))]
+        await self.agent.aupdate_state(CONFIG, values, as_node=node)
+
     async def answer_some(self, chance: random.Random) -> None:
         """Answer some of what is asked; go on where nothing is."""
         asked = list(await apending(self.agent, CONFIG))
         chosen = chance.sample(asked, chance.randint(1, len(asked))) if asked else []
-        answers = {one.id: answer_to(one) for one in chosen}
-        self.result = await (aanswer(self.agent, CONFIG, answers) if answers else self.agent.ainvoke(None, CONFIG))
+        self.result = await (self._answered(chosen) if chosen else self.agent.ainvoke(None, CONFIG))
 
     async def process(self, work: Awaitable[None], writes: int | None) -> None:
         """Have a process do something until the database is gone after so many writes; then look at what there is."""
@@ -259,7 +288,7 @@ class Life:
         work = {
             "go on": lambda: self.to_its_end(),
             "answer": lambda: self.answer_some(chance),
-            "change": lambda: self.change(inputs={"new": chance.random()}),
+            "change": lambda: self.change_anyhow(chance),
             "plan": lambda: self.change(plan=self.scenario.plan),
         }
         if not await self.is_begun():
@@ -267,6 +296,10 @@ class Life:
             return
         kinds = ["go on", "answer", "answer", "change", *(["plan"] if self.scenario.lasts else [])]
         await self.process(work[chance.choice(kinds)](), chance.choice(CUTS))
+
+    async def _answered(self, requests: Sequence[Request]) -> Mapping[str, Any]:
+        self.notes.answered.update(one.path.rpartition("/")[2] for one in requests)
+        return await aanswer(self.agent, CONFIG, {one.id: answer_to(one) for one in requests})
 
     async def _look(self, begun: Sequence[str]) -> None:
         now = await recorded_now(self.agent, CONFIG)
@@ -278,9 +311,10 @@ class Life:
         }
         assert lasting.items() <= now.outcomes.items(), "a recorded outcome is gone, or is another"
         assert set(self.known.answers) <= set(now.answers), "a recorded answer is gone"
+        assert not self.notes.unasked, "a step was begun that nobody had approved of"
         assert not set(begun) & {*self.known.outcomes} - {FAILING}, "a recorded step was done again"
         self.known = now
 
     def _open(self) -> None:
         self.saver = CutSaver(connected(self.file))
-        self.agent = agent_for(self.scenario, self.saver, self.begun)
+        self.agent = agent_for(self.scenario, self.saver, self.notes)
