@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-KILLS = int(os.environ.get("GOALGRAPH_KILLS", "12"))
+KILLS = int(os.environ.get("GOALGRAPH_KILLS", "6"))
 """How many runs are killed."""
 
 
