@@ -10,7 +10,7 @@ demo: .venv/.ready-demo
 	$(BIN)/goalgraph report demo-output
 
 test: .venv/.ready-dev
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: lint types layers test
 
