@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.graph import END, START
 from langgraph.types import Command, Overwrite, StateUpdate
 from tests.graph.kinds import CONFIG, Ledger, agent_of, agent_step, answer, asked, goal, ran, worker
 
@@ -236,3 +237,25 @@ async def test_no_update_of_a_run_that_was_cut_off_early_goes_past_the_review(
     assert (stopped["__interrupt__"][0].value["kind"], ledger.started) == ("plan", [])
     shown = (await agent.aget_state(CONFIG)).values["plan"]
     assert [step.id for step in shown.steps] == (["a"] if plan is None or write == 1 else ["b"])
+
+
+@pytest.mark.parametrize("first", [StateUpdate({}, START), StateUpdate({"goal": "g", "plan": PLAN}, "__input__")])
+async def test_no_update_begins_a_plan_again_that_was_rejected(first: StateUpdate, sqlite: SqliteSaver) -> None:
+    ledger = Ledger()
+    agent = agent_of(worker(ledger), checkpointer=sqlite, approval=ApprovalPolicy(plan=True))
+    await ran(agent, goal(agent_step("a")))
+    (request,) = await apending(agent, CONFIG)
+    await aanswer(agent, CONFIG, {request.id: False})
+    await agent.abulk_update_state(CONFIG, [[first], [StateUpdate({}, "worker")]])
+    stopped = await ran(agent, None)
+    assert (stopped["__interrupt__"][0].value["kind"], ledger.started) == ("plan", [])
+
+
+async def test_no_update_begins_a_plan_that_was_never_made(sqlite: SqliteSaver) -> None:
+    ledger = Ledger()
+    agent = agent_of(worker(ledger), checkpointer=sqlite, approval=ApprovalPolicy(plan=True))
+    given = goal(agent_step("a"))
+    await agent.ainvoke(given, CONFIG, interrupt_before=["decompose"])
+    await agent.aupdate_state(CONFIG, None, as_node=END)
+    await agent.aupdate_state(CONFIG, {}, as_node="worker")
+    assert ((await agent.aget_state(CONFIG)).next, ledger.started) == ((), [])

@@ -17,7 +17,10 @@ __all__ = ["TAKE_IN", "has_ended", "kept"]
 _OPERATIONS = ("__input__", END)
 """Nodes that are none: LangGraph's own operations."""
 
-_WAYS = (*_OPERATIONS, START, "synthesize")
+_BEGINS = ("__input__", START)
+"""As which a run is planned anew."""
+
+_WAYS = (*_BEGINS, END, "synthesize")
 """As which a run does not go on where it is: it begins with other input, ends, or is planned anew."""
 
 _Way = Literal["decompose", "review", "gather"]
@@ -69,16 +72,17 @@ def kept(thread: Thread, supersteps: Sequence[Sequence[StateUpdate]], checked: C
         )
     state = dict(cast("Mapping[str, Any]", thread.snapshot.values))
     is_over, is_planned = not thread.snapshot.next, "decompose" not in thread.snapshot.next
-    is_halted = state.get("status") == "halted"
     changed: list[list[StateUpdate]] = []
     for updates in supersteps:
         fitting = [_checked(one, state, checked) for update in updates for one in _copied(update)]
         if fitting and not changed:
             fitting[0] = _kept(thread, fitting[0])
         given = [one.values["plan"] for one in fitting if one.values and "plan" in one.values]
-        # One that a human has ended is not begun again because of the name of a node.
-        is_over = is_over and not given and (is_halted or not any(one.as_node for one in fitting))
-        is_planned = given[-1] is not None if given else is_planned
+        # One that is over is not begun again by the name of a node: what was rejected stays so.
+        if any(one.as_node in _BEGINS for one in fitting):
+            is_over, is_planned = False, False
+        elif given:
+            is_over, is_planned = False, given[-1] is not None
         changed.append(_led(fitting, None if is_over else _way(state) if is_planned else "decompose"))
     if START in thread.snapshot.next and not any(one.as_node in _WAYS for one in changed[0]):
         raise InvalidState("the run has not taken in its goal yet", hint="go on with it first: invoke(None, config)")
